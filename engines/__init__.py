@@ -1,0 +1,1 @@
+"""What turns frames into predictions: bundles, backends, networks, the trainer and the readers of cells."""

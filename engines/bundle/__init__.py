@@ -1,0 +1,21 @@
+"""Bundles: what the trainer exports and an engine loads (a manifest and ONNX graphs in a directory)."""
+
+from engines.bundle._bundle import Bundle, load_bundle
+from engines.bundle._manifest import Dtype, FileEntry, Fit, GraphEntry, InputSpec, Manifest, OutputSpec, Precision
+from engines.bundle._seen import fingerprints
+from engines.bundle._write import write_bundle
+
+__all__ = [
+    "Bundle",
+    "Dtype",
+    "FileEntry",
+    "Fit",
+    "GraphEntry",
+    "InputSpec",
+    "Manifest",
+    "OutputSpec",
+    "Precision",
+    "fingerprints",
+    "load_bundle",
+    "write_bundle",
+]

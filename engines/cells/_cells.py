@@ -1,0 +1,54 @@
+"""Recorded cells as every reader hands them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frames = NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A set of recorded (or rendered) cells, all of one size.
+
+    Attributes
+    ----------
+    name
+        Where they come from, for messages and reports.
+    frames
+        `(n, C, H, W)` raw counts: uint8, uint16 or float32.
+    channels
+        Channel names, in the order of axis 1.
+    classes
+        Class names; empty where the cells are not labelled.
+    labels
+        `(n,)` int16 indices into `classes`, -1 where a cell has no label; None where none has.
+    """
+
+    name: str
+    frames: Frames
+    channels: tuple[str, ...]
+    classes: tuple[str, ...] = field(default=())
+    labels: NDArray[np.int16] | None = None
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def subset(self, where: NDArray[np.generic]) -> Cells:
+        """Return the cells at these indices (integers or booleans), in that order."""
+        labels = None if self.labels is None else self.labels[where]
+        return Cells(self.name, self.frames[where], self.channels, self.classes, labels)
+
+    def select(self, channels: tuple[str, ...]) -> Frames:
+        """Return the frames of these channels only, in this order; `KeyError` names one that is missing."""
+        where = [self._index(name) for name in channels]
+        return self.frames if where == list(range(len(self.channels))) else self.frames[:, where]
+
+    def _index(self, channel: str) -> int:
+        try:
+            return self.channels.index(channel)
+        except ValueError:
+            raise KeyError(f"channel {channel!r} is not among {', '.join(self.channels)}") from None
