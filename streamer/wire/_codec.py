@@ -1,0 +1,71 @@
+"""Headers to and from bytes. The frames beside them are raw and are handled by `_frames`."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from streamer.vocabulary import Rejection
+from streamer.wire._errors import WireError
+from streamer.wire._messages import FromCytometer, FromSorter, Message, ToCytometer, ToSorter
+
+T = TypeVar("T")
+
+MAX_HEADER_BYTES = 1 << 20
+
+_encoder = msgspec.msgpack.Encoder()
+_from_cytometer: msgspec.msgpack.Decoder[FromCytometer] = msgspec.msgpack.Decoder(FromCytometer)
+_from_sorter: msgspec.msgpack.Decoder[FromSorter] = msgspec.msgpack.Decoder(FromSorter)
+_to_cytometer: msgspec.msgpack.Decoder[ToCytometer] = msgspec.msgpack.Decoder(ToCytometer)
+_to_sorter: msgspec.msgpack.Decoder[ToSorter] = msgspec.msgpack.Decoder(ToSorter)
+
+
+def encode(message: Message) -> bytes:
+    """Return the message's header as MessagePack bytes."""
+    return _encoder.encode(message)
+
+
+def decode_from_cytometer(header: bytes | memoryview) -> FromCytometer:
+    """Decode and check a header sent by a cytometer; `WireError` says what is wrong with it."""
+    return _decode(_from_cytometer, header)
+
+
+def decode_from_sorter(header: bytes | memoryview) -> FromSorter:
+    """Decode and check a header sent by a sorter; `WireError` says what is wrong with it."""
+    return _decode(_from_sorter, header)
+
+
+def decode_to_cytometer(header: bytes | memoryview) -> ToCytometer:
+    """Decode and check a header the streamer sent to a cytometer."""
+    return _decode(_to_cytometer, header)
+
+
+def decode_to_sorter(header: bytes | memoryview) -> ToSorter:
+    """Decode and check a header the streamer sent to a sorter."""
+    return _decode(_to_sorter, header)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[T], header: bytes | memoryview) -> T:
+    if len(header) > MAX_HEADER_BYTES:
+        raise WireError(Rejection.OVERSIZED, "header", f"{len(header)} bytes", f"at most {MAX_HEADER_BYTES}")
+    try:
+        return decoder.decode(header)
+    except msgspec.ValidationError as error:
+        raise _explain(header, str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(Rejection.MALFORMED, "header", str(error), "a MessagePack map") from None
+
+
+def _explain(header: bytes | memoryview, complaint: str) -> WireError:
+    """Tell an unknown message type from a known one with a wrong field; only failures pay for this."""
+    raw = msgspec.msgpack.decode(header)
+    if not isinstance(raw, dict):
+        return WireError(Rejection.MALFORMED, "header", type(raw).__name__, "a MessagePack map")
+    if "Invalid value" in complaint and "$.type" in complaint or "type" not in raw:
+        return WireError(Rejection.UNKNOWN_TYPE, "type", repr(raw.get("type")), "a message type of this socket")
+    # A later protocol may add fields to these: say so rather than complain of the field.
+    version = raw.get("version", 1)
+    if version != 1:
+        return WireError(Rejection.UNKNOWN_VERSION, "version", repr(version), "1")
+    return WireError(Rejection.WRONG_TYPE, str(raw.get("type")), complaint, "the fields of docs/protocol.md")

@@ -1,0 +1,70 @@
+"""Endpoints and who may reach them: local without more ado, anything wider only with CURVE keys."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+
+import zmq
+import zmq.auth
+
+from engines.errors import InputError
+
+MAX_PART_BYTES = 256 << 20
+_TCP = re.compile(r"tcp://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*-]+):(\d{1,5}|\*)")
+
+
+def check_endpoint(endpoint: str, field: str, *, curve: bool) -> None:
+    """Refuse an endpoint that is malformed, or that other machines could reach while there are no CURVE keys.
+
+    Raises
+    ------
+    InputError
+        Naming the option (`field`), what it says and what is allowed.
+    """
+    if endpoint.startswith("ipc://") and len(endpoint) > len("ipc://"):
+        return
+    match = _TCP.fullmatch(endpoint)
+    if match is None or (match[2] != "*" and not 0 < int(match[2]) < 65536):
+        raise InputError("endpoint", field, endpoint, "ipc://PATH or tcp://HOST:PORT")
+    if not curve and not _is_loopback(match[1]):
+        raise InputError("endpoint", field, endpoint, "loopback or ipc; anything wider needs CURVE keys ([security])")
+
+
+def serve_curve(socket: zmq.Socket[bytes], secret_key_file: Path) -> None:
+    """Make `socket` a CURVE server with the key pair in this file (as `cellgate keys` writes it)."""
+    public, secret = _read_keys(secret_key_file, "security.server_secret_key")
+    socket.curve_server = True
+    socket.curve_publickey, socket.curve_secretkey = public, secret
+
+
+def use_curve(socket: zmq.Socket[bytes], secret_key_file: Path, server_public_key_file: Path) -> None:
+    """Make `socket` a CURVE client: its own key pair, and the public key of the server it will talk to."""
+    public, secret = _read_keys(secret_key_file, "client secret key")
+    socket.curve_publickey, socket.curve_secretkey = public, secret
+    server, _ = _load(server_public_key_file, "server public key")
+    socket.curve_serverkey = server
+
+
+def _read_keys(path: Path, field: str) -> tuple[bytes, bytes]:
+    public, secret = _load(path, field)
+    if secret is None:
+        raise InputError(path, field, "a public key only", "a secret key file")
+    return public, secret
+
+
+def _load(path: Path, field: str) -> tuple[bytes, bytes | None]:
+    try:
+        return zmq.auth.load_certificate(path)
+    except (OSError, ValueError) as error:
+        raise InputError(path, field, str(error), "a CURVE key file") from error
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,85 @@
+"""The telemetry snapshot: what the loop publishes about itself, a few times a second."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streamer.vocabulary import Account
+from streamer.wire._messages import State
+
+
+class HistogramData(msgspec.Struct, frozen=True):
+    """A cumulative-since-start histogram.
+
+    `edges` are the ascending upper bounds (inclusive) of the first `len(edges)` buckets, in the unit of the
+    histogram's name; `counts` has one more entry, for what lies above the last edge. `sum` is the sum of all values.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum: float
+
+
+class JournalHealth(msgspec.Struct, frozen=True):
+    """How far the journal is: records handed over, written and synced to disk, dropped; `fault` is empty when well."""
+
+    handed: int = 0
+    written: int = 0
+    synced: int = 0
+    dropped: int = 0
+    fault: str = ""
+
+
+class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
+    """The state of a streamer at one moment.
+
+    `account` is of the current (or, between series, the last) series and restarts with each; `lifetime` adds all
+    series since start, and is what monotonic counters are made of. Latencies are in seconds. `classes` and `ways`
+    count decided cells by name since start; `class_mix` the same of the current series.
+    """
+
+    time_ns: int
+    """Wall clock (Unix) of the snapshot."""
+    started_ns: int
+    number: int
+    """Counts snapshots from 0: a subscriber sees gaps."""
+    interval_s: float
+    state: State
+    engine: str
+    bundle: str
+    bundle_sha256: str
+    series: str
+    """Empty between series."""
+    series_started_ns: int
+    sort_delay_us: float | None
+    actuation_lead_us: float
+    account: Account
+    lifetime: Account
+    class_mix: dict[str, int]
+    classes: dict[str, int]
+    ways: dict[str, int]
+    waiting: int
+    """Cells in slots that wait for the engine."""
+    in_flight: int
+    """Cells on the engine."""
+    slots: int
+    receivers: int
+    """Subscribed decision receivers."""
+    histograms: dict[str, HistogramData]
+    """`latency_from_arrival_seconds`, `latency_from_trigger_seconds`, `deadline_slack_seconds`, `batch_size_cells`,
+    `queue_depth_cells`, `engine_seconds`."""
+    journal: JournalHealth
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Snapshot)
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """Return the snapshot as MessagePack."""
+    return _encoder.encode(snapshot)
+
+
+def decode_snapshot(data: bytes) -> Snapshot:
+    """Return the snapshot in these bytes; `msgspec.DecodeError` where there is none."""
+    return _decoder.decode(data)
