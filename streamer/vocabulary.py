@@ -24,6 +24,7 @@ class Reason(IntEnum):
     ENGINE_FAULT = 8
     DISARMED = 9
     STOPPED = 10
+    WASTE_GATE = 11
 
     @property
     def label(self) -> str:

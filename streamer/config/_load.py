@@ -1,0 +1,104 @@
+"""Read a configuration file and check it as a whole."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from engines.errors import InputError
+from streamer.config._model import Config
+from streamer.wire import check_endpoint
+
+_MAX_CONFIG_BYTES = 1 << 20
+_AT = re.compile(r" - at (?:key in )?`\$\.?(.*)`$")
+
+
+def load_config(path: str | Path) -> Config:
+    """Read the TOML file at `path`; `InputError` names the field that is wrong, what it says and what it may say.
+
+    Relative paths in the file are taken from the file's own directory.
+    """
+    source = Path(path)
+    try:
+        with source.open("rb") as stream:
+            raw = stream.read(_MAX_CONFIG_BYTES + 1)
+        if len(raw) > _MAX_CONFIG_BYTES:
+            raise InputError(source, "size", "over 1 MiB", "a configuration file")
+        tree = tomllib.loads(raw.decode())
+    except OSError as error:
+        raise InputError(source, "file", error.strerror or str(error), "a readable configuration file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(source, "TOML", str(error), "a valid TOML file") from error
+    return parse_config(tree, source, source.parent)
+
+
+def parse_config(tree: dict[str, object], source: object, base: Path) -> Config:
+    """Turn a decoded TOML tree into a checked `Config`; relative paths are taken from `base`."""
+    try:
+        config = msgspec.convert(tree, Config)
+    except msgspec.ValidationError as error:
+        raise _explain(error, tree, source) from None
+    section = config.streamer
+    curve = config.security.server_secret_key is not None
+    for field in ("cells", "decisions", "telemetry"):
+        check_endpoint(getattr(section, field), f"streamer.{field}", curve=curve)
+    if curve and config.security.authorized_keys is None:
+        raise InputError(source, "security.authorized_keys", "nothing", "a directory of clients' public keys")
+    _check_gates(config, source)
+    security = msgspec.structs.replace(
+        config.security,
+        server_secret_key=_from(base, config.security.server_secret_key),
+        authorized_keys=_from(base, config.security.authorized_keys),
+    )
+    section = msgspec.structs.replace(section, bundle=str(base / section.bundle), journal=str(base / section.journal))
+    return msgspec.structs.replace(config, streamer=section, security=security)
+
+
+def _check_gates(config: Config, source: object) -> None:
+    names = [gate.name for gate in config.gate]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(source, "gate.name", name, "a name of its own for each gate")
+    for gate in config.gate:
+        for dimension, bound in gate.where.items():
+            field = f"gate {gate.name}: where.{dimension}"
+            if bound.min is None and bound.max is None:
+                raise InputError(source, field, "no bound", "min, max or both")
+            if bound.min is not None and bound.max is not None and bound.min >= bound.max:
+                raise InputError(source, field, f"min {bound.min} max {bound.max}", "min below max")
+
+
+def _from(base: Path, path: str | None) -> str | None:
+    return None if path is None else str(base / path)
+
+
+def _explain(error: msgspec.ValidationError, tree: object, source: object) -> InputError:
+    text = str(error)
+    match = _AT.search(text)
+    path = match[1] if match else ""
+    complaint = text[: match.start()] if match else text
+    if missing := re.fullmatch(r"Object missing required field `(.*)`", complaint):
+        return InputError(source, _join(path, missing[1]), "nothing", "a value")
+    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", complaint):
+        return InputError(source, _join(path, unknown[1]), "an unknown key", "the keys of docs/configuration.md")
+    return InputError(source, path or "file", _value_at(tree, path), complaint.removeprefix("Expected "))
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _value_at(tree: object, field: str) -> object:
+    """Return what the file says at a path like `gate[0].way`; the path comes from msgspec, which hides map keys."""
+    value = tree
+    for step in re.findall(r"[^.\[\]]+", field):
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            break
+    return value

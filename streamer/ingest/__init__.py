@@ -1,0 +1,20 @@
+"""Ingest: from messages on the wire to frames in slots."""
+
+from streamer.ingest._clock import TickClock
+from streamer.ingest._placing import Placement, finite
+from streamer.ingest._sequence import MAX_JUMP, WINDOW, SequenceWindow
+from streamer.ingest._slots import Facts, SlotPool, Slots
+from streamer.ingest._waiting import WaitingLine
+
+__all__ = [
+    "MAX_JUMP",
+    "WINDOW",
+    "Facts",
+    "Placement",
+    "SequenceWindow",
+    "SlotPool",
+    "Slots",
+    "TickClock",
+    "WaitingLine",
+    "finite",
+]

@@ -1,0 +1,51 @@
+"""From hardware ticks to the streamer's own clock."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLES = 64
+
+
+class TickClock:
+    """Maps a series' hardware ticks to the streamer's monotonic clock, in nanoseconds.
+
+    Each start or heartbeat message says what the counter was when it was sent; it arrives later by the transit time.
+    The least difference over the last `SAMPLES` of them is the mapping's offset, so a mapped time is late by the
+    least transit time (tens of microseconds on one machine) and never by a message that was held up.
+
+    Parameters
+    ----------
+    timebase
+        Length of a tick in seconds, as `(numerator, denominator)`.
+    """
+
+    def __init__(self, timebase: tuple[int, int]) -> None:
+        self._numerator = timebase[0] * 1_000_000_000
+        self._denominator = timebase[1]
+        self._samples: deque[int] = deque(maxlen=SAMPLES)
+        self._ns_is_ticks = self._numerator == self._denominator
+        self.offset_ns = 0
+
+    def observe(self, ticks: int, arrival_ns: int) -> None:
+        """Take note that a message sent at `ticks` arrived at `arrival_ns`."""
+        self._samples.append(arrival_ns - ticks * self._numerator // self._denominator)
+        self.offset_ns = min(self._samples)
+
+    def to_host(self, ticks: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Return the monotonic times, `(n,)` int64 nanoseconds, of these trigger times."""
+        if self._ns_is_ticks:
+            return ticks.astype(np.int64) + self.offset_ns
+        # Exact in integers where that fits; the product of a 64-bit counter and a timebase may not.
+        exact = [int(t) * self._numerator // self._denominator + self.offset_ns for t in ticks.tolist()]
+        return np.array([min(max(value, _MIN), _MAX) for value in exact], np.int64)
+
+    def ticks_of(self, duration_ns: int) -> int:
+        """Return the number of ticks in a duration, rounded down."""
+        return duration_ns * self._denominator // self._numerator
+
+
+_MIN, _MAX = -(2**62), 2**62

@@ -1,0 +1,5 @@
+"""The loop: one thread that owns every socket, slot and counter, and alone knows all the stages."""
+
+from streamer.loop._streamer import Streamer
+
+__all__ = ["Streamer"]

@@ -1,0 +1,190 @@
+"""The cells socket: every message in, checked, counted, and its cells put into slots."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from streamer.ingest import Facts, finite
+from streamer.loop._live import Backlog, Live
+from streamer.loop._series import NO_DEADLINE, Series
+from streamer.loop._sessions import Sessions
+from streamer.loop._settle import settle_unclassified
+from streamer.vocabulary import Reason, Rejection
+from streamer.wire import CellsHeader, End, Heartbeat, Start, WireError, decode_from_cytometer
+
+COPY_BELOW = 65_536
+"""Below this many bytes a copy out of ZeroMQ is cheaper than a zero-copy view."""
+
+Part = bytes | memoryview
+
+
+class Intake:
+    """Receives from the cells socket until nothing is left or enough came for now."""
+
+    def __init__(self, live: Live, sessions: Sessions) -> None:
+        self._live = live
+        self._sessions = sessions
+        self._copy = True
+
+    def drain(self, cells: int) -> int:
+        """Receive messages until none is there or about `cells` cells have come; return how many messages did.
+
+        While a series without deadlines has more cells than slots, nothing more is received: the sender waits.
+        """
+        live = self._live
+        messages = came = 0
+        while came < cells:
+            if live.backlog and not self._place_backlog():
+                break
+            try:
+                parts = self._receive()
+            except zmq.Again:
+                break
+            messages += 1
+            came += self.message(parts, time.monotonic_ns())
+        return messages
+
+    def message(self, parts: Sequence[Part], now_ns: int) -> int:
+        """Handle one message `[peer, header, part…]`; return how many cells it brought."""
+        live = self._live
+        live.account.messages += 1
+        try:
+            if len(parts) < 2:
+                raise WireError(Rejection.WRONG_PARTS, "parts", len(parts) - 1, "a header and its parts")
+            peer = bytes(parts[0])
+            message = decode_from_cytometer(parts[1])
+            if isinstance(message, CellsHeader):
+                return self._cells(message, parts, now_ns)
+            if len(parts) != 2:
+                raise WireError(Rejection.WRONG_PARTS, "parts", len(parts) - 1, "a header alone")
+            if isinstance(message, Start):
+                self._sessions.start(peer, message, now_ns)
+            elif isinstance(message, End):
+                self._sessions.end(peer, message, now_ns)
+            elif isinstance(message, Heartbeat):
+                self._sessions.heartbeat(peer, message, now_ns)
+        except WireError as error:
+            live.reject(error.reason, error)
+        return 0
+
+    def _receive(self) -> Sequence[Part]:
+        socket = self._live.cells_socket
+        if self._copy:
+            parts: Sequence[Part] = socket.recv_multipart(zmq.DONTWAIT)
+        else:
+            parts = [frame.buffer for frame in socket.recv_multipart(zmq.DONTWAIT, copy=False)]
+        self._copy = len(parts) < 3 or len(parts[2]) < COPY_BELOW
+        return parts
+
+    def _cells(self, header: CellsHeader, parts: Sequence[Part], now_ns: int) -> int:
+        series = self._live.series
+        if series is None or header.series != series.id or series.last_seq is not None:
+            found = f"series {header.series!r}"
+            raise WireError(Rejection.OUT_OF_SERIES, "series", found, self._sessions.describe_open())
+        if header.schema != series.hash:
+            raise WireError(Rejection.WRONG_SCHEMA, "schema", header.schema, f"{series.hash}, as accepted")
+        frames = series.layout.view(header, parts[1], parts[2:])
+        fresh = series.window.admit(header.seq, header.n)
+        series.heard_ns = now_ns
+        facts = _facts(series, header, now_ns)
+        if fresh is not None:
+            facts = facts.at(fresh)
+            frames = frames[fresh] if isinstance(frames, np.ndarray) else _chosen(frames, fresh)
+        n = len(facts.seq)
+        if n:
+            series.account.pending += n
+            self._accept(series, frames, facts)
+        return n
+
+    def _accept(
+        self, series: Series, frames: NDArray[np.generic] | list[NDArray[np.generic] | None], facts: Facts
+    ) -> None:
+        if isinstance(frames, list):
+            for index, frame in enumerate(frames):
+                one = facts.at(slice(index, index + 1))
+                if frame is None:
+                    settle_unclassified(self._live, series, one, Reason.INCOMPLETE)
+                else:
+                    self._accept(series, frame[None], one)
+            return
+        if frames.dtype.kind == "f":
+            whole = finite(frames)
+            if not whole.all():
+                settle_unclassified(self._live, series, facts.at(~whole), Reason.INCOMPLETE)
+                frames, facts = frames[whole], facts.at(whole)
+        self._place(series, frames, facts)
+
+    def _place(self, series: Series, frames: NDArray[np.generic], facts: Facts) -> None:
+        live = self._live
+        short = len(facts.seq) - live.pool.free
+        if series.deadline_after_ns is None:
+            if short > 0 or live.backlog:
+                live.backlog.append(Backlog(series, frames, facts))
+                self._place_backlog()
+                return
+        elif short > 0:
+            chosen = self._shed(series, facts, short)
+            if chosen is not None:
+                frames, facts = frames[chosen], facts.at(chosen)
+        self._put(series, frames, facts)
+
+    def _put(self, series: Series, frames: NDArray[np.generic], facts: Facts) -> None:
+        live = self._live
+        n = len(facts.seq)
+        if not n:
+            return
+        slots = live.pool.acquire(n)
+        series.placement.place(frames, live.pool.frames, slots)
+        live.pool.note(slots, facts)
+        live.waiting.push(slots)
+
+    def _shed(self, series: Series, facts: Facts, short: int) -> NDArray[np.bool_] | None:
+        """Send to waste the cells that can least be saved among those waiting and these new ones.
+
+        Returns which of the new cells stay, None for all.
+        """
+        live = self._live
+        waiting = live.waiting.peek(len(live.waiting))
+        deadlines = np.concatenate([live.pool.facts.deadline_ns[waiting], facts.deadline_ns])
+        shed = np.zeros(len(deadlines), np.bool_)
+        shed[np.argpartition(deadlines, short - 1)[:short]] = True
+        old, new = shed[: len(waiting)], shed[len(waiting) :]
+        if old.any():
+            slots = live.waiting.take_where(old)
+            settle_unclassified(live, series, live.pool.facts.at(slots), Reason.OVERLOAD)
+            live.pool.release(slots)
+        if not new.any():
+            return None
+        settle_unclassified(live, series, facts.at(new), Reason.OVERLOAD)
+        return ~new
+
+    def _place_backlog(self) -> bool:
+        """Place as much of the backlog as there are slots for; return whether it is all placed."""
+        backlog = self._live.backlog
+        while backlog and self._live.pool.free:
+            chunk = backlog.popleft()
+            n = min(self._live.pool.free, len(chunk.facts.seq))
+            if n < len(chunk.facts.seq):
+                backlog.appendleft(Backlog(chunk.series, chunk.frames[n:], chunk.facts.at(slice(n, None))))
+            self._put(chunk.series, chunk.frames[:n], chunk.facts.at(slice(0, n)))
+        return not backlog
+
+
+def _facts(series: Series, header: CellsHeader, now_ns: int) -> Facts:
+    n = header.n
+    ticks = np.frombuffer(header.ticks, "<u8").astype(np.uint64, copy=False)
+    # No cell is triggered after it arrived: that bounds a wrong counter and the bias of the clock mapping.
+    trigger = np.minimum(series.clock.to_host(ticks), now_ns)
+    after = series.deadline_after_ns
+    deadline = np.full(n, NO_DEADLINE, np.int64) if after is None else trigger + after
+    seq = np.arange(header.seq, header.seq + n, dtype=np.uint64)
+    return Facts(seq, ticks, trigger, np.full(n, now_ns, np.int64), deadline)
+
+
+def _chosen(frames: list[NDArray[np.generic] | None], where: NDArray[np.bool_]) -> list[NDArray[np.generic] | None]:
+    return [frame for frame, chosen in zip(frames, where.tolist(), strict=True) if chosen]

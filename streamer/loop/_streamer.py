@@ -1,0 +1,203 @@
+"""The streamer: one loop that owns all live state."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import zmq
+
+from engines.backends import Engine, Wakeup
+from engines.errors import InputError
+from streamer.config import Config
+from streamer.decision import Gates, Outlet
+from streamer.ingest import SlotPool, WaitingLine
+from streamer.loop._dispatch import Dispatch
+from streamer.loop._intake import Intake
+from streamer.loop._live import Live
+from streamer.loop._log import logger
+from streamer.loop._sessions import Sessions
+from streamer.loop._snapshots import take_snapshot
+from streamer.loop._sockets import Sockets
+from streamer.vocabulary import Reason
+from streamer.wire import encode_snapshot
+
+DRAIN_S = 5.0
+"""How long a stopping streamer goes on deciding what it has; the rest goes to waste as `stopped`."""
+GC_INTERVAL_NS = 1_000_000_000
+
+
+class Streamer:
+    """Receives cells, has them classified, and sends decisions, until `stop`.
+
+    Parameters
+    ----------
+    config
+        The checked configuration.
+    engine
+        Compiled for the configuration's bundle; the streamer warms it and leaves closing it to the caller.
+    on_ready
+        Called once everything is bound and warm.
+
+    Raises
+    ------
+    InputError
+        An endpoint cannot be bound, a gate names an unknown class, or the journal directory cannot be used.
+    """
+
+    def __init__(self, config: Config, engine: Engine, on_ready: Callable[[], None] | None = None) -> None:
+        self._config = config
+        self._engine = engine
+        self._gates = Gates(config.gate, engine.bundle.classes)
+        self._on_ready = on_ready
+        self._wakeup = Wakeup()
+        self._stop = False
+        directory = Path(config.streamer.journal)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError("config", "streamer.journal", f"{directory} ({error.strerror})", "a directory") from error
+        self._sockets = Sockets(config)
+
+    def stop(self) -> None:
+        """Ask the loop to drain and end; may be called from a signal handler or another thread."""
+        self._stop = True
+        self._wakeup.set()
+
+    def run(self) -> None:
+        """Run until `stop`, then decide what was received, close the series and return."""
+        section = self._config.streamer
+        best = self._engine.warm()
+        pool = SlotPool(section.slots, self._engine.bundle.frame_shape, self._engine.bundle.dtype)
+        live = Live(
+            config=self._config,
+            engine=self._engine,
+            gates=self._gates,
+            cells_socket=self._sockets.cells,
+            outlet=Outlet(self._sockets.decisions, section.heartbeat_s),
+            pool=pool,
+            waiting=WaitingLine(section.slots),
+            armed=self._config.decision.armed,
+            class_totals=np.zeros(len(self._engine.bundle.classes), np.int64),
+            way_totals=np.zeros(len(self._gates.ways), np.int64),
+        )
+        with self._sockets:
+            try:
+                _Loop(live, best, self._sockets, self._wakeup).run(lambda: self._stop, self._on_ready)
+            finally:
+                self._wakeup.close()
+
+
+class _Loop:
+    """The event loop and its timers."""
+
+    def __init__(self, live: Live, best: dict[int, float], sockets: Sockets, wakeup: Wakeup) -> None:
+        self._live = live
+        self._sessions = Sessions(live)
+        self._intake = Intake(live, self._sessions)
+        self._dispatch = Dispatch(live, best)
+        self._telemetry = sockets.telemetry
+        self._wakeup = wakeup
+        self._top = max(best)
+        self._poller = zmq.Poller()
+        self._poller.register(sockets.cells, zmq.POLLIN)
+        self._poller.register(sockets.decisions, zmq.POLLIN)
+        self._poller.register(live.engine.fileno(), zmq.POLLIN)
+        self._poller.register(wakeup.fileno(), zmq.POLLIN)
+        self._cells_socket, self._decisions_socket = sockets.cells, sockets.decisions
+        self._snapshots = 0
+        now = time.monotonic_ns()
+        self._snapshot_at = self._heartbeat_at = self._collect_at = now
+
+    def run(self, stopped: Callable[[], bool], on_ready: Callable[[], None] | None) -> None:
+        # Garbage collection would stop the loop at a moment of its own choosing; it runs when nothing waits instead.
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        try:
+            if on_ready is not None:
+                on_ready()
+            while not stopped():
+                self._turn()
+            self._drain()
+        finally:
+            gc.enable()
+            gc.unfreeze()
+
+    def _turn(self) -> None:
+        live = self._live
+        for key, _ in self._poller.poll(self._timeout_ms()):
+            if key is self._decisions_socket:
+                self._serve_receivers()
+        self._dispatch.collect()
+        # Up to one full batch at a time, so that a flood of cells never keeps the engine waiting for its next batch.
+        self._intake.drain(self._top)
+        self._dispatch.start()
+        now = time.monotonic_ns()
+        if live.series is not None or live.closing:
+            self._sessions.advance(now)
+        self._timers(now)
+
+    def _timeout_ms(self) -> int:
+        live = self._live
+        if live.backlog and live.pool.free:
+            return 0
+        soonest = min(self._snapshot_at, self._heartbeat_at) - time.monotonic_ns()
+        # A closing journal and an ended series are looked after without an event of their own.
+        limit = 5 if live.closing else 100
+        return max(0, min(limit, soonest // 1_000_000))
+
+    def _serve_receivers(self) -> None:
+        for error in self._live.outlet.serve(time.monotonic_ns()):
+            self._live.log.warning("sorter", error)
+
+    def _timers(self, now: int) -> None:
+        live = self._live
+        section = live.config.streamer
+        if now >= self._snapshot_at:
+            self._snapshot_at = now + int(section.snapshot_s * 1e9)
+            self._publish_snapshot()
+        if now >= self._heartbeat_at:
+            self._heartbeat_at = now + int(section.heartbeat_s * 1e9)
+            self._sessions.tell_status()
+            for name in live.outlet.drop_silent(now):
+                live.log.warning("receiver", f"receiver {name!r} fell silent and was dropped")
+        if now >= self._collect_at and live.batch is None and not len(live.waiting):
+            self._collect_at = now + GC_INTERVAL_NS
+            gc.collect(0)
+
+    def _publish_snapshot(self) -> None:
+        snapshot = take_snapshot(self._live, self._snapshots)
+        self._snapshots += 1
+        self._telemetry.send(encode_snapshot(snapshot), zmq.DONTWAIT)
+
+    def _drain(self) -> None:
+        """Decide what has been received, tell everyone, and close the series."""
+        live = self._live
+        live.stopping = True
+        self._wakeup.clear()
+        logger.info("stopping: deciding what was received")
+        until = time.monotonic() + DRAIN_S
+        # What has arrived before the stop is received; a sender that goes on sending is cut off after a second.
+        receive_until = time.monotonic() + 1.0
+        receiving = True
+        while time.monotonic() < until:
+            self._dispatch.collect(0.01)
+            if receiving:
+                receiving = bool(self._intake.drain(self._top)) and time.monotonic() < receive_until
+            self._dispatch.start()
+            if not receiving and live.batch is None and not len(live.waiting) and not live.backlog:
+                break
+        self._dispatch.abandon(Reason.STOPPED)
+        if live.series is not None:
+            if live.series.last_seq is None:
+                live.series.finish("stopped")
+            self._sessions.close()
+        for closing in live.closing:
+            closing.thread.join()
+        self._sessions.advance(time.monotonic_ns())
+        self._sessions.tell_status()
+        self._publish_snapshot()

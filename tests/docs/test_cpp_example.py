@@ -1,0 +1,452 @@
+"""The C++ example is compiled as its README says and run: against a stand-in streamer, and against the real one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+import numpy as np
+import pytest
+import zmq
+import zmq.auth
+from numpy.typing import NDArray
+from zmq.auth.thread import ThreadAuthenticator
+
+from streamer.vocabulary import Account, Reason
+from streamer.wire import (
+    DECISION,
+    NO_CLASS,
+    NO_DEADLINE_SLACK,
+    NO_GATE,
+    PROTOCOL_VERSION,
+    Accepted,
+    CellsHeader,
+    DecisionsHeader,
+    End,
+    FrameLayout,
+    Heartbeat,
+    Legend,
+    Refused,
+    Start,
+    Status,
+    Subscribe,
+    Totals,
+    Unsubscribe,
+    decode_from_cytometer,
+    decode_from_sorter,
+    encode,
+    schema_hash,
+    serve_curve,
+)
+
+REPOSITORY = Path(__file__).parents[2]
+EXAMPLE = REPOSITORY / "docs" / "examples" / "cpp"
+BUNDLE = REPOSITORY / "engines" / "pretrained" / "digital"
+CLASSES = ("round", 'so "called"', "µ")
+WAYS = ("waste", "left")
+PATIENCE_S = 60  # bounds a hang; nothing is measured against it
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("the C++ example needs g++")
+    headers = "#define MSGPACK_NO_BOOST\n#include <zmq.h>\n#include <msgpack.hpp>\n"
+    probe = [compiler, "-std=c++17", "-fsyntax-only", "-x", "c++", "-"]
+    if subprocess.run(probe, input=headers, text=True, capture_output=True, check=False).returncode:
+        pytest.skip("the C++ example needs the headers of libzmq (zmq.h) and msgpack-cxx (msgpack.hpp)")
+    out = tmp_path_factory.mktemp("cpp")
+    flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror"]
+    for name in ("sender", "receiver"):
+        command = [compiler, *flags, str(EXAMPLE / f"{name}.cpp"), "-o", str(out / name), "-lzmq"]
+        done = subprocess.run(command, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return {name: out / name for name in ("sender", "receiver")}
+
+
+class FakeStreamer:
+    """Just enough of a streamer, in a thread: every cell is kept, and what the test names goes wrong.
+
+    Parameters
+    ----------
+    deaf_to
+        How many messages of a type ("start", "end") are ignored before the first one is answered.
+    refuse
+        Refuse the series.
+    skip_numbers
+        Decisions messages that are numbered but not sent.
+    secret_key_file
+        Serve CURVE with this key.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        deaf_to: dict[str, int] | None = None,
+        refuse: bool = False,
+        skip_numbers: tuple[int, ...] = (),
+        secret_key_file: Path | None = None,
+    ) -> None:
+        self.cells, self.decisions = f"ipc://{directory}/cells", f"ipc://{directory}/decisions"
+        self.deaf_to = Counter(deaf_to or {})
+        self.refuse = refuse
+        self.skip_numbers = skip_numbers
+        self.secret_key_file = secret_key_file
+        self.heard: list[object] = []
+        self.seqs: list[int] = []
+        self.ticks: list[int] = []
+        self.frames: list[NDArray[np.generic] | None] = []
+        self.subscribed = threading.Event()
+        self.error: BaseException | None = None
+        self._sorters: set[bytes] = set()
+        self._account = Account()
+        self._number = 0
+        self._ready, self._stop = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> FakeStreamer:
+        self._thread.start()
+        assert self._ready.wait(PATIENCE_S)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join(PATIENCE_S)
+        if error is None and self.error is not None:
+            raise self.error
+
+    def count(self, kind: type) -> int:
+        return sum(isinstance(message, kind) for message in self.heard)
+
+    def _run(self) -> None:
+        try:
+            with zmq.Context() as context, context.socket(zmq.ROUTER) as cells, context.socket(zmq.ROUTER) as decisions:
+                authenticator = None
+                if self.secret_key_file:
+                    authenticator = ThreadAuthenticator(context)
+                    authenticator.start()
+                    authenticator.configure_curve(domain="*", location=str(self.secret_key_file.parent))
+                for socket in (cells, decisions):
+                    socket.linger = 0
+                    if self.secret_key_file:
+                        serve_curve(socket, self.secret_key_file)
+                cells.bind(self.cells)
+                decisions.bind(self.decisions)
+                self._ready.set()
+                try:
+                    while not self._stop.is_set():
+                        if decisions.poll(0):
+                            self._serve_sorter(decisions)
+                        if cells.poll(5):
+                            self._serve_cytometer(cells, decisions)
+                finally:
+                    if authenticator:
+                        authenticator.stop()
+        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
+            self.error = error
+            self._ready.set()
+
+    def _serve_sorter(self, socket: zmq.Socket[bytes]) -> None:
+        sorter, header = socket.recv_multipart()
+        message = decode_from_sorter(header)
+        self.heard.append(message)
+        match message:
+            case Subscribe():
+                self._sorters.add(sorter)
+                if self.refuse:
+                    socket.send_multipart([sorter, encode(Refused("", "version", "1", "2"))])
+                self.subscribed.set()
+            case Heartbeat():
+                status = Status("", "armed", self._number, self._account)
+                socket.send_multipart([sorter, encode(status)])
+            case Unsubscribe():
+                self._sorters.discard(sorter)
+
+    def _serve_cytometer(self, socket: zmq.Socket[bytes], decisions: zmq.Socket[bytes]) -> None:
+        peer, header, *parts = socket.recv_multipart()
+        message = decode_from_cytometer(header)
+        self.heard.append(message)
+        kind = type(message).__name__.lower()
+        if self.deaf_to[kind] > 0:
+            self.deaf_to[kind] -= 1
+            return
+        match message:
+            case Start():
+                assert message.version == PROTOCOL_VERSION
+                if self.refuse:
+                    reply = Refused(message.series, "schema.channels", "a", "also b")
+                    socket.send_multipart([peer, encode(reply)])
+                    return
+                self._layout = FrameLayout(message.schema)
+                # One second, as by default: a silent cytometer would show here as a missing heartbeat.
+                accepted = Accepted(
+                    1, message.series, schema_hash(message.schema), "b", "0" * 64, CLASSES, WAYS, "fake", 1
+                )
+                socket.send_multipart([peer, encode(accepted)])
+                legend = Legend(
+                    1,
+                    message.series,
+                    "b",
+                    "0" * 64,
+                    CLASSES,
+                    ("all",),
+                    WAYS,
+                    tuple(reason.label for reason in Reason),
+                    message.schema.timebase,
+                    None,
+                    0,
+                )
+                self._tell(decisions, [encode(legend)])
+            case CellsHeader():
+                assert message.schema == schema_hash(self._layout.schema)
+                self.frames.extend(self._layout.view(message, header, parts))
+                self._decide(message, decisions)
+            case Heartbeat():
+                socket.send_multipart([peer, encode(Status(message.series, "armed", self._number, self._account))])
+            case End():
+                self._account.sent = message.last_seq + 1
+                totals = Totals(message.series, "end", self._account, self._account.missing, "none")
+                socket.send_multipart([peer, encode(totals)])
+                self._tell(decisions, [encode(totals)])
+
+    def _decide(self, header: CellsHeader, decisions: zmq.Socket[bytes]) -> None:
+        records = np.zeros(header.n, DECISION)
+        records["seq"] = header.seq + np.arange(header.n)
+        records["ticks"] = np.frombuffer(header.ticks, "<u8")
+        records["class_"] = records["seq"] % len(CLASSES)
+        records["way"], records["confidence"] = 1, 0.75
+        records["slack_us"] = -1500
+        # The first cell stands for one that was never classified, in a series without a deadline.
+        first = records["seq"] == 0
+        records["class_"][first], records["gate"][first], records["way"][first] = NO_CLASS, NO_GATE, 0
+        records["reason"][first], records["slack_us"][first] = Reason.DISARMED, NO_DEADLINE_SLACK
+        self.seqs += records["seq"].tolist()
+        self.ticks += records["ticks"].tolist()
+        self._account.received += header.n
+        self._account.decided += header.n
+        if self._number not in self.skip_numbers:
+            head = DecisionsHeader(header.series, self._number, header.n)
+            self._tell(decisions, [encode(head), records.tobytes()])
+        self._number += 1
+
+    def _tell(self, socket: zmq.Socket[bytes], parts: list[bytes]) -> None:
+        for sorter in self._sorters:
+            socket.send_multipart([sorter, *parts])
+
+
+@contextmanager
+def running(*command: object, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    words = [str(word) for word in command]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def read(process: subprocess.Popen[str]) -> tuple[int, list[dict[str, object]], str]:
+    """Return exit status, the lines of JSON and what went to stderr."""
+    out, err = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, [json.loads(line) for line in out.splitlines()], err
+
+
+def test_every_cell_comes_back_decided(programs: dict[str, Path], tmp_path: Path) -> None:
+    with FakeStreamer(tmp_path) as streamer, running(programs["receiver"], streamer.decisions) as receiver:
+        assert streamer.subscribed.wait(PATIENCE_S)
+        with running(programs["sender"], streamer.cells, "run-1", 300, 600, "a,b", 12, 10) as sender:
+            status, (totals,), err = read(sender)
+            assert (status, err) == (0, "")
+        status, (*decisions, last), err = read(receiver)
+    assert (status, err) == (0, "")
+    assert totals == last
+    assert (totals["type"], totals["series"], totals["ended"], totals["missing"]) == ("totals", "run-1", "end", 0)
+    assert [decision["seq"] for decision in decisions] == list(range(300)) == streamer.seqs
+    assert decisions[0] == {
+        "seq": 0, "class": None, "way": "waste", "reason": "disarmed", "confidence": 0.75, "slack_us": None
+    }  # fmt: skip
+    assert decisions[1] == {
+        "seq": 1, "class": CLASSES[1], "way": "left", "reason": "kept", "confidence": 0.75, "slack_us": -1500
+    }  # fmt: skip
+    assert {decision["class"] for decision in decisions} == {None, *CLASSES}
+    assert streamer.count(Start) == 1
+    assert streamer.count(End) == 1
+    assert streamer.count(Subscribe) == 1
+
+
+def test_the_frames_are_synthetic_cells(programs: dict[str, Path], tmp_path: Path) -> None:
+    with FakeStreamer(tmp_path) as streamer, running(programs["sender"], streamer.cells, "s", 20, 1000) as sender:
+        assert read(sender)[0] == 0
+    start = next(message for message in streamer.heard if isinstance(message, Start))
+    assert start.schema.channels == ("brightfield", "PI", "darkfield")
+    assert (start.schema.dtype, start.schema.shape) == ("uint16", (64, 64))
+    assert start.schema.timebase == (1, 1_000_000_000)
+    frames = np.array(streamer.frames)
+    assert frames.shape == (20, 3, 64, 64)
+    assert (frames[:, :, 32, 32] > frames[:, :, 0, 0] + 900).all()
+    assert streamer.ticks == sorted(streamer.ticks)
+    assert start.ticks <= streamer.ticks[0]
+    beats = [message for message in streamer.heard if isinstance(message, Heartbeat)]
+    assert {beat.series for beat in beats} == {"s"}
+    assert all(beat.ticks is not None and beat.ticks >= start.ticks for beat in beats)
+
+
+def test_start_and_end_are_sent_again_until_answered(programs: dict[str, Path], tmp_path: Path) -> None:
+    with (
+        FakeStreamer(tmp_path, deaf_to={"start": 1, "end": 2}) as streamer,
+        running(programs["sender"], streamer.cells, "s", 10, 1000, "a", 4, 4) as sender,
+    ):
+        status, (totals,), _ = read(sender)
+    assert status == 0
+    assert totals["missing"] == 0
+    starts = [message for message in streamer.heard if isinstance(message, Start)]
+    assert len(starts) == 2
+    assert starts[0].schema == starts[1].schema
+    assert starts[1].ticks > starts[0].ticks
+    assert [message for message in streamer.heard if isinstance(message, End)] == [End("s", 9)] * 3
+
+
+def test_a_series_of_no_cells(programs: dict[str, Path], tmp_path: Path) -> None:
+    with FakeStreamer(tmp_path) as streamer, running(programs["sender"], streamer.cells, "s", 0, 1) as sender:
+        assert read(sender)[0] == 0
+    assert streamer.heard[-1] == End("s", -1)
+
+
+def test_a_refusal_is_told_and_final(programs: dict[str, Path], tmp_path: Path) -> None:
+    with FakeStreamer(tmp_path, refuse=True) as streamer:
+        with running(programs["sender"], streamer.cells, "s", 5, 1) as sender:
+            status, lines, err = read(sender)
+            assert (status, lines) == (3, [])
+            assert "schema.channels" in err
+            assert "also b" in err
+        with running(programs["receiver"], streamer.decisions) as receiver:
+            status, lines, err = read(receiver)
+            assert (status, lines) == (3, [])
+            assert "version" in err
+
+
+def test_a_gap_in_the_numbers_is_told(programs: dict[str, Path], tmp_path: Path) -> None:
+    with FakeStreamer(tmp_path, skip_numbers=(1,)) as streamer, running(programs["receiver"], streamer.decisions) as it:
+        assert streamer.subscribed.wait(PATIENCE_S)
+        with running(programs["sender"], streamer.cells, "s", 50, 100, "a", 4, 4) as sender:
+            assert read(sender)[0] == 0
+        status, lines, err = read(it)
+    assert status == 4
+    assert "gap: number 2 follows 0" in err
+    assert "1 decision messages were missed" in err
+    assert lines[-1]["type"] == "totals"
+
+
+def test_curve_keys_from_the_environment(programs: dict[str, Path], tmp_path: Path) -> None:
+    server_public, server_secret = zmq.auth.create_certificates(tmp_path, "server")
+    _, client_secret = zmq.auth.create_certificates(tmp_path, "client")
+    keys = {"CELLGATE_SECRET_KEY_FILE": client_secret, "CELLGATE_SERVER_KEY_FILE": server_public}
+    with (
+        FakeStreamer(tmp_path, secret_key_file=Path(server_secret)) as streamer,
+        running(programs["sender"], streamer.cells, "s", 5, 1000, "a", 4, 4, env=keys) as sender,
+    ):
+        status, (totals,), err = read(sender)
+    assert (status, err) == (0, "")
+    assert totals["missing"] == 0
+
+
+@pytest.mark.parametrize("name", ["sender", "receiver"])
+def test_wrong_arguments_print_the_usage(programs: dict[str, Path], name: str) -> None:
+    with running(programs[name]) as program:
+        status, lines, err = read(program)
+    assert (status, lines) == (2, [])
+    assert f"usage: cellgate-{name} ENDPOINT" in err
+
+
+def test_a_malformed_endpoint_is_an_error_not_a_crash(programs: dict[str, Path]) -> None:
+    with running(programs["receiver"], "nowhere") as program:
+        status, _, err = read(program)
+    assert status == 1
+    assert "zmq_connect" in err
+
+
+def test_the_receiver_stops_after_its_seconds(programs: dict[str, Path], tmp_path: Path) -> None:
+    with running(programs["receiver"], f"ipc://{tmp_path}/nobody", 0.2) as program:
+        assert read(program) == (0, [], "")
+
+
+CONFIG = """\
+[streamer]
+bundle = "{bundle}"
+cells = "ipc://{directory}/cells"
+decisions = "ipc://{directory}/decisions"
+telemetry = "ipc://{directory}/telemetry"
+journal = "{directory}/journals"
+[timing]
+sort_delay_us = 2000000
+actuation_lead_us = 1000
+[[gate]]
+name = "mitotic"
+way = "left"
+where = {{ "Prophase+Metaphase+Anaphase+Telophase" = {{ min = 0.5 }} }}
+"""
+
+
+@pytest.mark.skipif(getattr(find_spec("streamer.cli"), "origin", None) is None, reason="there is no command line")
+@pytest.mark.skipif(not (BUNDLE / "manifest.json").exists(), reason="there is no pretrained bundle")
+def test_against_the_streamer_itself(programs: dict[str, Path], tmp_path: Path) -> None:
+    cells = 400
+    config = tmp_path / "cellgate.toml"
+    config.write_text(CONFIG.format(bundle=BUNDLE, directory=tmp_path))
+    with (tmp_path / "log").open("w") as log:
+        command = [sys.executable, "-m", "streamer.cli", "run", "--config", str(config)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as streamer:
+            try:
+                assert streamer.stdout is not None
+                said = next((line for line in streamer.stdout if line.startswith("ready")), None)
+                assert said is not None, (tmp_path / "log").read_text()
+                totals, decisions, last = _send_and_receive(programs, tmp_path, cells)
+            finally:
+                streamer.terminate()
+    assert sorted(decision["seq"] for decision in decisions) == list(range(cells))  # type: ignore[type-var]
+    account = msgspec.convert(totals["account"], Account)
+    assert totals == last
+    assert totals["ended"] == "end"
+    assert account.balance() == []
+    assert (account.sent, account.received, account.decided) == (cells, cells, cells)
+    assert (account.pending, account.rejected, account.undelivered) == (0, {}, 0)
+    reasons = Counter(decision["reason"] for decision in decisions)
+    assert reasons.pop("kept", 0) == account.kept
+    assert reasons == {reason: count for reason, count in account.not_kept.items() if count}
+    assert all((decision["way"] == "left") == (decision["reason"] == "kept") for decision in decisions)
+
+
+def _send_and_receive(
+    programs: dict[str, Path], directory: Path, cells: int
+) -> tuple[dict[str, object], list[dict[str, object]], dict[str, object]]:
+    with running(programs["receiver"], f"ipc://{directory}/decisions", PATIENCE_S) as receiver:
+        # The sender's series begins with a wait for its answer, but nothing tells it that a sorter has subscribed.
+        _await_subscription(f"ipc://{directory}/telemetry")
+        with running(programs["sender"], f"ipc://{directory}/cells", "cpp", cells, 200) as sender:
+            status, (totals,), err = read(sender)
+            assert (status, err) == (0, "")
+        status, (*decisions, last), err = read(receiver)
+        assert (status, err) == (0, "")
+    return totals, decisions, last
+
+
+def _await_subscription(telemetry: str) -> None:
+    with zmq.Context() as context, context.socket(zmq.SUB) as socket:
+        socket.linger = 0
+        socket.subscribe(b"")
+        socket.connect(telemetry)
+        receivers = 0
+        while not receivers:
+            assert socket.poll(PATIENCE_S * 1000), "the streamer publishes no telemetry"
+            receivers = msgspec.msgpack.decode(socket.recv_multipart()[-1])["receivers"]
