@@ -71,7 +71,7 @@ class DecisionReceiver:
         self._heartbeat_s = heartbeat_s
         self._beat_at = 0.0
         self._heard_at = 0.0
-        self._next_number: int | None = None
+        self._next_number = 0
         self.legend: Legend | None = None
         self.missed = 0
 
@@ -107,13 +107,12 @@ class DecisionReceiver:
             raise RefusedError(self._name, message)
         if isinstance(message, Legend):
             if self.legend is None or self.legend.series != message.series:
-                self._next_number = None
+                self._next_number = message.number
                 self.missed = 0
             self.legend = message
             return message
         if isinstance(message, DecisionsHeader):
-            if self._next_number is not None:
-                self.missed += message.number - self._next_number
+            self.missed += max(0, message.number - self._next_number)
             self._next_number = message.number + 1
             return Decisions(message.series, message.number, np.frombuffer(parts[0], DECISION))
         return message

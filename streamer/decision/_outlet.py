@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import zmq
 from numpy.typing import NDArray
@@ -123,7 +124,8 @@ class Outlet:
             raise WireError(Rejection.REFUSED, "receivers", len(self._receivers), f"fewer than {MAX_RECEIVERS}")
         self._receivers[identity] = _Receiver(message.name, now_ns)
         if self._legend is not None:
-            self._send(identity, (encode(self._legend),))
+            legend = msgspec.structs.replace(self._legend, number=self.number)
+            self._send(identity, (encode(legend),))
 
     def _send_all(self, parts: tuple[bytes, ...]) -> None:
         for identity in self._receivers:

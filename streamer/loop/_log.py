@@ -18,7 +18,7 @@ class BoundedLog:
         self._last: dict[str, int] = {}
         self._held: Counter[str] = Counter()
 
-    def warn(self, key: str, text: object) -> None:
+    def warning(self, key: str, text: object) -> None:
         """Log `text` under `key`, or count it if this key was logged less than a second ago."""
         now = time.monotonic_ns()
         if now - self._last.get(key, -INTERVAL_NS) < INTERVAL_NS:

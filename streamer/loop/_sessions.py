@@ -216,6 +216,7 @@ class Sessions:
             timebase=series.start.schema.timebase,
             sort_delay_us=series.sort_delay_us,
             actuation_lead_us=series.actuation_lead_us,
+            number=0,
         )
 
 

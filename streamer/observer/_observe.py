@@ -10,9 +10,6 @@ from streamer.observer._feed import SnapshotFeed
 from streamer.observer._http import ObserverServer
 from streamer.observer._stop import stop_on_signals
 
-DEFAULT_ENDPOINT = "tcp://127.0.0.1:5703"
-DEFAULT_HTTP = "127.0.0.1:9464"
-
 
 def observe(
     endpoint: str,

@@ -16,11 +16,12 @@ def plain_line(snapshot: Snapshot | None, previous: Snapshot | None, *, age_s: f
     """Return the line. Rates are per second and of now, counts are of the series, times in microseconds."""
     if snapshot is None:
         return "state=unknown snapshot=none"
-    moment, account = Moment.of(snapshot, previous), snapshot.account
+    fresh, account = is_fresh(snapshot, age_s), snapshot.account
+    moment = Moment.of(snapshot, previous if fresh else None)
     latency, slack = moment.recent("latency_from_arrival_seconds"), moment.recent("deadline_slack_seconds")
     pairs: dict[str, object] = {
         "time": f"{datetime.fromtimestamp(snapshot.time_ns / 1e9, UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "state": snapshot.state if is_fresh(snapshot, age_s) else "unknown",
+        "state": snapshot.state if fresh else "unknown",
         "age_s": f"{age_s:.1f}",
         "series": printable(snapshot.series) or "-",
         **{f"{term}_per_s": _rate(moment.rate(term)) for term in ("received", "decided", "kept")},

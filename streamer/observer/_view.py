@@ -9,6 +9,7 @@ from rich.text import Text
 
 from streamer.observer._account_view import account_section
 from streamer.observer._header_view import header_section, silence
+from streamer.observer._health import is_fresh
 from streamer.observer._moment import Moment
 from streamer.observer._shares_view import classes_section, reasons_section
 from streamer.observer._timing_view import latency_section, rates_section
@@ -33,7 +34,8 @@ def render(snapshot: Snapshot | None, previous: Snapshot | None, *, age_s: float
     """
     if snapshot is None:
         return Padding(silence(), (1, 2))
-    return _Dashboard(Moment.of(snapshot, previous), age_s)
+    # Without a fresh snapshot there is no 'now'.
+    return _Dashboard(Moment.of(snapshot, previous if is_fresh(snapshot, age_s) else None), age_s)
 
 
 class _Dashboard:

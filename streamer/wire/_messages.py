@@ -161,6 +161,8 @@ class Legend(msgspec.Struct, frozen=True, tag="legend"):
     timebase: tuple[int, int]
     sort_delay_us: float | None
     actuation_lead_us: float
+    number: int
+    """The number the next decisions message will carry: a receiver that joins late knows where it came in."""
 
 
 class DecisionsHeader(msgspec.Struct, frozen=True, tag="decisions"):

@@ -70,6 +70,8 @@ def test_silence_is_not_shown_as_armed(make_snapshot):
     text = shown(make_snapshot(), age_s=12.0)
     assert "ARMED" not in text
     assert "NO SIGNAL" in text
+    assert shown(make_snapshot(200), make_snapshot(198), age_s=12.0) == shown(make_snapshot(200), age_s=12.0)
+    assert "received_per_s=- " in plain_line(make_snapshot(200), make_snapshot(198), age_s=12.0)
     assert "NO SIGNAL" in shown(None, age_s=math.inf)
 
 

@@ -118,6 +118,18 @@ def mutate(rng: random.Random) -> bytes:
     return bytes(header)
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [b"\xa7version\xc0\xa1\xff\x01", b"\x81\x01\x02\x03", b"\xa7version\xd7\xff" + b"\xff" * 8, b"\xa7version\xa1\xff"],
+    ids=["not UTF-8 after a wrong field", "a map as key", "an impossible timestamp", "a version that is not UTF-8"],
+)
+def test_two_mistakes_at_once(rest: bytes) -> None:
+    """Which of the two is told is open; that it is told is not."""
+    for count in (2, 3):
+        with pytest.raises(WireError):
+            decode_from_cytometer(bytes([0x80 + count]) + b"\xa4type\xa5start" + rest)
+
+
 def test_every_truncation_of_every_message() -> None:
     for header in HEADERS:
         for length in range(len(header)):

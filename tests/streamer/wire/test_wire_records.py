@@ -55,4 +55,5 @@ def test_reason_codes_never_change() -> None:
         (8, "engine_fault"),
         (9, "disarmed"),
         (10, "stopped"),
+        (11, "waste_gate"),
     ]
