@@ -1,6 +1,6 @@
 """Bundles: what the trainer exports and an engine loads (a manifest and ONNX graphs in a directory)."""
 
-from engines.bundle._bundle import Bundle, load_bundle
+from engines.bundle._bundle import Bundle, load_bundle, pretrained
 from engines.bundle._manifest import Dtype, FileEntry, Fit, GraphEntry, InputSpec, Manifest, OutputSpec, Precision
 from engines.bundle._seen import fingerprints
 from engines.bundle._write import write_bundle
@@ -17,5 +17,6 @@ __all__ = [
     "Precision",
     "fingerprints",
     "load_bundle",
+    "pretrained",
     "write_bundle",
 ]

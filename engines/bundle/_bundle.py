@@ -150,3 +150,8 @@ def _check_file(directory: Path, entry: FileEntry | GraphEntry, source: Path) ->
         raise BundleError(file, "file", error.strerror or str(error), "a readable file") from error
     if found != entry.sha256:
         raise BundleError(file, "sha256", found, entry.sha256)
+
+
+def pretrained(name: str) -> Path:
+    """Return the directory of a bundle that is shipped with Cellgate (`digital`, `jurkat`)."""
+    return Path(__file__).parent.parent / "pretrained" / name

@@ -59,7 +59,7 @@ class Classifier(nn.Module):
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Map `(n, C, H, W)` counts to `(n, K)`, `(n, E)` and `(n, C*7)` float32."""
-        counts = frames.float().flatten(2)
+        counts = frames.float().reshape(-1, self.shape[0], self.shape[1] * self.shape[2])
         background = self.background(counts)
         above = counts - background
         standardised = (above * self.scales).clamp(-self.clip, self.clip)

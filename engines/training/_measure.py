@@ -15,8 +15,9 @@ _EMPTY = 1e-3
 class Background(nn.Module):
     """The background of each channel: the mean of the middle two of the four border sides' mean counts.
 
-    A median over sides: a neighbour, a padded side or a cell that touches one side does not move it, and it costs
-    one small product where a median over the border's pixels costs a sort.
+    The sides are one pixel wide and without corners. Of four means the middle two: a neighbour, a padded side or a
+    cell that touches one side does not move it, and it costs one small product where a median over the border's
+    pixels costs a sort.
     """
 
     sides: Tensor
@@ -78,7 +79,8 @@ class Measure(nn.Module):
         sums = (size * inside) @ self.moments
         mass = sums[..., :1] + _EMPTY
         frames = above.reshape(-1, self.channels, self.height, self.width)
-        edges = functional.conv2d(frames, self.laplacian, groups=self.channels).flatten(2)
+        edges = functional.conv2d(frames, self.laplacian, groups=self.channels)
+        edges = edges.reshape(-1, self.channels, (self.height - 2) * (self.width - 2))
         spread = edges - edges.mean(2, keepdim=True)
         columns = (
             background,
@@ -88,7 +90,7 @@ class Measure(nn.Module):
             sums[..., 1:] / mass + self.middle,
             (spread * spread).mean(2, keepdim=True),
         )
-        return torch.cat(columns, dim=2).flatten(1)
+        return torch.cat(columns, dim=2).reshape(-1, self.channels * len(MEASUREMENTS))
 
 
 def names(channels: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,10 +99,10 @@ def names(channels: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _sides(height: int, width: int) -> Tensor:
-    """Return `(H*W, 4)`: each column averages one side of the border."""
+    """Return `(H*W, 4)`: each column averages one side of the border, without the corners it shares with others."""
     sides = torch.zeros(4, height, width)
-    sides[0, 0], sides[1, -1] = 1 / width, 1 / width
-    sides[2, :, 0], sides[3, :, -1] = 1 / height, 1 / height
+    sides[0, 0, 1:-1], sides[1, -1, 1:-1] = 1 / (width - 2), 1 / (width - 2)
+    sides[2, 1:-1, 0], sides[3, 1:-1, -1] = 1 / (height - 2), 1 / (height - 2)
     return sides.flatten(1).T.contiguous()
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -133,18 +134,19 @@ def _name(labels: tuple[str, ...], code: int) -> str | None:
 
 
 def _print_decisions(journal: Journal, records: Records) -> None:
-    table = Table(title=_plain(f"series {journal.header.series}, bundle {journal.header.bundle}"))
-    for column in ("seq", "arrival s", "latency µs", "slack µs", "p"):
-        table.add_column(column, justify="right")
+    title = _plain(f"series {journal.header.series}, bundle {journal.header.bundle}")
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in ("seq", "time s", "latency µs", "slack µs", "p"):
+        table.add_column(column, justify="right", no_wrap=True)
     for column in ("class", "gate", "way", "reason"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for record in records:
         row = _as_dict(journal, record)
         arrival_s = (int(record["arrival_ns"]) - journal.header.started_monotonic_ns) / 1e9
         chosen = int(record["class_"])
         p = f"{record['probabilities'][chosen]:.3f}" if 0 <= chosen < len(record["probabilities"]) else "-"
         slack = "-" if row["slack_us"] is None else f"{row['slack_us']:.1f}"
-        numbers = (str(row["seq"]), f"{arrival_s:.6f}", f"{row['latency_us']:.1f}", slack, p)
+        numbers = (str(row["seq"]), f"{arrival_s:.4f}", f"{row['latency_us']:.1f}", slack, p)
         table.add_row(*numbers, *(_plain(row[name] or "-") for name in ("class", "gate", "way", "reason")))
     _console().print(table)
 

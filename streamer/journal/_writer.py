@@ -92,6 +92,8 @@ class JournalWriter:
         """
         if records.dtype is not self._dtype and records.dtype != self._dtype:
             raise TypeError(f"journal records are {records.dtype}, not {self._dtype}")
+        if not records.size:
+            return
         self._handed += records.size
         if self._closed or self._waiting_bytes() + records.nbytes > self._backlog:
             self._dropped += records.size
@@ -104,13 +106,7 @@ class JournalWriter:
 
     def event(self, name: str, data: Mapping[str, object]) -> None:
         """Hand an event over: JSON of its name, the time (`unix_ns`) and `data`, which may not be long (1 MiB)."""
-        pieces = split_event(encode_event(name, data), self._events, self._dtype.itemsize)
-        if self._closed or self._waiting_bytes() + len(pieces) > self._backlog + EVENT_ROOM_BYTES:
-            self._untold_events += 1
-            return
-        self._events += 1
-        self._accepted_bytes += len(pieces)
-        self._queue.append(_Pieces(pieces))
+        self._untold_events += not self._take_event(name, data)
 
     @property
     def health(self) -> JournalHealth:
@@ -160,10 +156,18 @@ class JournalWriter:
     def _overdue(self) -> bool:
         return time.monotonic() >= self._give_up_at
 
+    def _take_event(self, name: str, data: Mapping[str, object]) -> bool:
+        pieces = split_event(encode_event(name, data), self._events, self._dtype.itemsize)
+        if self._closed or self._waiting_bytes() + len(pieces) > self._backlog + EVENT_ROOM_BYTES:
+            return False
+        self._events += 1
+        self._accepted_bytes += len(pieces)
+        self._queue.append(_Pieces(pieces))
+        return True
+
     def _tell_dropped(self) -> None:
-        records, events = self._untold_records, self._untold_events
-        self._untold_records = self._untold_events = 0
-        self.event("dropped", {"records": records, "events": events})
+        if self._take_event("dropped", {"records": self._untold_records, "events": self._untold_events}):
+            self._untold_records = self._untold_events = 0
 
     def _run(self) -> None:
         try:

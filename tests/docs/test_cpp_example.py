@@ -207,6 +207,7 @@ class FakeStreamer:
                     message.schema.timebase,
                     None,
                     0,
+                    self._number,
                 )
                 self._tell(decisions, [encode(legend)])
             case CellsHeader():
@@ -337,14 +338,18 @@ def test_a_refusal_is_told_and_final(programs: dict[str, Path], tmp_path: Path) 
 
 
 def test_a_gap_in_the_numbers_is_told(programs: dict[str, Path], tmp_path: Path) -> None:
-    with FakeStreamer(tmp_path, skip_numbers=(1,)) as streamer, running(programs["receiver"], streamer.decisions) as it:
+    with (
+        FakeStreamer(tmp_path, skip_numbers=(0, 2)) as streamer,
+        running(programs["receiver"], streamer.decisions) as it,
+    ):
         assert streamer.subscribed.wait(PATIENCE_S)
         with running(programs["sender"], streamer.cells, "s", 50, 100, "a", 4, 4) as sender:
             assert read(sender)[0] == 0
         status, lines, err = read(it)
     assert status == 4
-    assert "gap: number 2 follows 0" in err
-    assert "1 decision messages were missed" in err
+    assert "gap: number 1 came where 0 was due" in err
+    assert "gap: number 3 came where 2 was due" in err
+    assert "2 decision messages were missed" in err
     assert lines[-1]["type"] == "totals"
 
 

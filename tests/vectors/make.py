@@ -375,6 +375,7 @@ def good_messages() -> list[Vector]:
                 "timebase": [1, 1_000_000_000],
                 "sort_delay_us": 2000.0,
                 "actuation_lead_us": 100.0,
+                "number": 61,
             },
         ),
         message(

@@ -86,9 +86,11 @@ private:
     void learn(const Message& message) {
         Legend legend{message.get<std::string>("series"), message.get<std::vector<std::string>>("classes"),
                       message.get<std::vector<std::string>>("ways"), message.get<std::vector<std::string>>("reasons")};
-        if (!legend_ || legend_->series != legend.series) {
-            expected_.reset();
+        const auto number = message.get<std::uint64_t>("number");
+        if (legend_ && legend_->series == legend.series) {
+            look_for_gap(number);  // subscribed again: what was sent meanwhile is missed
         }
+        expected_ = number;  // who subscribes late begins in the middle
         legend_ = std::move(legend);
     }
 
@@ -97,7 +99,9 @@ private:
             std::cerr << "decisions of a series without a legend\n";
             return;
         }
-        count(message.get<std::uint64_t>("number"));
+        const auto number = message.get<std::uint64_t>("number");
+        look_for_gap(number);
+        expected_ = number + 1;
         const auto n = message.get<std::uint64_t>("n");
         if (message.parts.size() != 1 || message.parts[0].size() != n * Decision::size) {
             throw std::runtime_error("decisions: the part does not hold n records");
@@ -108,13 +112,11 @@ private:
         std::cout.flush();
     }
 
-    /// Who subscribes late begins in the middle; from then on every number must come.
-    void count(std::uint64_t number) {
-        if (expected_ && number > *expected_) {
-            missed_ += number - *expected_;
-            std::cerr << "gap: number " << number << " follows " << *expected_ - 1 << "\n";
+    void look_for_gap(std::uint64_t number) {
+        if (number > expected_) {
+            missed_ += number - expected_;
+            std::cerr << "gap: number " << number << " came where " << expected_ << " was due\n";
         }
-        expected_ = number + 1;
     }
 
     void print(const Decision& decision) const {
@@ -146,7 +148,7 @@ private:
     Dealer socket_;
     Clock::time_point until_;
     std::optional<Legend> legend_;
-    std::optional<std::uint64_t> expected_;
+    std::uint64_t expected_ = 0;
     std::uint64_t missed_ = 0;
     bool done_ = false;
     bool refused_ = false;

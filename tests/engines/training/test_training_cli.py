@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import typer
@@ -63,3 +66,8 @@ def test_digital_cells_are_rendered_with_a_uniform_mix():
     assert cells.name == "digital:210"
     assert np.bincount(cells.labels, minlength=len(cells.classes)).min() > 10
     assert np.array_equal(cells.frames, load("digital:210", 1).frames)
+
+
+def test_the_command_line_loads_no_pytorch_until_it_trains():
+    code = "import sys, engines.training.cli; sys.exit('torch' in sys.modules or 'onnx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

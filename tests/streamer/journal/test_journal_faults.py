@@ -147,6 +147,20 @@ def test_beyond_the_backlog_records_are_dropped_counted_and_told(tmp_path, disk)
     assert journal.events[0]["records"] == dropped
 
 
+def test_drops_are_told_late_rather_than_never(tmp_path, disk, monkeypatch):
+    monkeypatch.setattr("streamer.journal._writer.EVENT_ROOM_BYTES", 0)
+    disk.goes_on.clear()
+    writer = JournalWriter(tmp_path / "a.cgj", make_header(), backlog_bytes=1)
+    writer.append(make_records(10))
+    writer.event("config", {})
+    writer.append(make_records(10, start=10))
+    disk.goes_on.set()
+    monkeypatch.setattr("streamer.journal._writer.EVENT_ROOM_BYTES", 1 << 20)
+    assert writer.close().dropped == 20
+    (event,) = read_journal(writer.path).events
+    assert (event["event"], event["records"], event["events"]) == ("dropped", 20, 1)
+
+
 def test_totals_still_fit_behind_a_full_backlog(tmp_path, disk):
     disk.goes_on.clear()
     writer = JournalWriter(tmp_path / "a.cgj", make_header(), backlog_bytes=1)

@@ -1,0 +1,69 @@
+"""The command line, `cellgate`."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points, version
+from typing import Annotated
+
+import typer
+
+from engines.errors import CellgateError
+from engines.training.cli import train_command
+from streamer.cli.bundle import bundle_command
+from streamer.cli.demo import demo_command
+from streamer.cli.journal import app as journal_app
+from streamer.cli.keys import keys_command
+from streamer.cli.observe import observe_command
+from streamer.cli.run import run_command
+from streamer.cli.send import send_command
+from streamer.cli.watch import watch_command
+
+USAGE_ERROR = 2
+PLUGINS = "cellgate.commands"
+"""Entry points under this name add commands; that is how rooms the streamer does not know come in."""
+
+app = typer.Typer(
+    name="cellgate",
+    help="Decide, while a cell is still between the camera and the sorting point, what it is and whether to keep it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line; what a user can act on is one line on stderr and exit code 2, never a traceback."""
+    for plugin in entry_points(group=PLUGINS):
+        app.add_typer(plugin.load(), name=plugin.name)
+    try:
+        app()
+    except CellgateError as error:
+        print(f"cellgate: {error}", file=sys.stderr)  # noqa: T201 - the one place where errors are printed
+        sys.exit(USAGE_ERROR)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"cellgate {version('cellgate')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("demo")(demo_command)
+app.command("run")(run_command)
+app.command("send")(send_command)
+app.command("watch")(watch_command)
+app.command("observe")(observe_command)
+app.add_typer(journal_app, name="journal")
+app.command("bundle")(bundle_command)
+app.command("train")(train_command)
+app.command("keys")(keys_command)

@@ -1,0 +1,51 @@
+"""`cellgate run`: the streamer."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamer.config import load_config
+
+
+def run_command(
+    config: Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration (TOML).")],
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Run the streamer until SIGINT or SIGTERM; it then decides what it has, writes the report and exits with 0."""
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = load_config(config)
+
+    # Imported here so that a wrong configuration is told at once, and `cellgate --help` stays quick.
+    from engines.backends import open_engine
+    from engines.bundle import load_bundle
+    from streamer.loop import Streamer
+
+    bundle = load_bundle(settings.streamer.bundle)
+    engine = open_engine(
+        bundle,
+        settings.engine.name,
+        precision=settings.engine.precision,
+        threads=settings.engine.threads,
+        ladder=settings.engine.ladder,
+    )
+    section = settings.streamer
+
+    def ready() -> None:
+        typer.echo(
+            f"ready: {engine.name}, bundle {bundle.manifest.name} {bundle.sha256[:12]}, "
+            f"cells {section.cells}, decisions {section.decisions}, telemetry {section.telemetry}"
+        )
+
+    try:
+        streamer = Streamer(settings, engine, ready)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: streamer.stop())
+        streamer.run()
+    finally:
+        engine.close()
+    typer.echo("stopped")
