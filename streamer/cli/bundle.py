@@ -33,8 +33,14 @@ def bundle_command(
         "embedding": str(manifest.outputs.embedding),
         "measurements": ", ".join(manifest.outputs.measurements),
     }
-    rows |= {f"trained: {key}": str(value) for key, value in manifest.training.items() if isinstance(value, str | int | float)}
-    rows |= {f"metric: {key}": f"{value:.4g}" for key, value in manifest.metrics.items() if isinstance(value, int | float)}
+    rows |= {
+        f"trained: {key}": str(value)
+        for key, value in manifest.training.items()
+        if isinstance(value, str | int | float)
+    }
+    rows |= {
+        f"metric: {key}": f"{value:.4g}" for key, value in manifest.metrics.items() if isinstance(value, int | float)
+    }
     width = max(len(key) for key in rows)
     for key, value in rows.items():
         typer.echo(f"{key:<{width}}  {value}")

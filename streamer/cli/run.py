@@ -17,7 +17,9 @@ def run_command(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Run the streamer until SIGINT or SIGTERM; it then decides what it has, writes the report and exits with 0."""
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
     settings = load_config(config)
 
     # Imported here so that a wrong configuration is told at once, and `cellgate --help` stays quick.

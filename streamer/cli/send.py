@@ -27,7 +27,9 @@ def send_command(
     count: Annotated[int | None, typer.Option(min=0, help="At most this many cells.")] = None,
     series: Annotated[str | None, typer.Option(help="Name of the series; by default made from the time.")] = None,
     channels: Annotated[str | None, typer.Option(help="Send only these, separated by commas.")] = None,
-    sort_delay_us: Annotated[float | None, typer.Option(help="Trigger to actuation; by default the streamer's.")] = None,
+    sort_delay_us: Annotated[
+        float | None, typer.Option(help="Trigger to actuation; by default the streamer's.")
+    ] = None,
     actuation_lead_us: Annotated[float | None, typer.Option(help="What the actuator needs before that.")] = None,
     checksum: Annotated[bool, typer.Option("--checksum", help="End each message with a CRC-32.")] = False,
     drop: Annotated[float, typer.Option(help="Share of messages to lose.")] = 0.0,

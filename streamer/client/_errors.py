@@ -11,9 +11,7 @@ class RefusedError(CellgateError):
 
     def __init__(self, what: str, refused: Refused) -> None:
         self.refused = refused
-        super().__init__(
-            f"refused {what!r}: {refused.field}: found {refused.found}, expected {refused.expected}"
-        )
+        super().__init__(f"refused {what!r}: {refused.field}: found {refused.found}, expected {refused.expected}")
 
 
 class SilentError(CellgateError):

@@ -141,9 +141,7 @@ def _write_cells(cells: Cells, path: Path) -> Path:
     return path
 
 
-def _send_arguments(
-    setting: Setting, run: Run, sockets: Path, cells: Path, series: str, report: Path
-) -> list[str]:
+def _send_arguments(setting: Setting, run: Run, sockets: Path, cells: Path, series: str, report: Path) -> list[str]:
     return [
         "send",
         str(cells),

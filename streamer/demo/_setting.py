@@ -47,7 +47,9 @@ def choose_setting(cells: str | None, bundle: Path | None, rate: float | None, s
     given = open_cells(cells, seed=seed)
     lacking = [name for name in chosen.manifest.input.channels if name not in given.channels]
     if lacking:
-        raise InputError(cells, "channels", ", ".join(given.channels), f"also {', '.join(lacking)}, which the bundle takes")
+        raise InputError(
+            cells, "channels", ", ".join(given.channels), f"also {', '.join(lacking)}, which the bundle takes"
+        )
     seen = chosen.seen(given.select(chosen.manifest.input.channels))
     if seen.all():
         raise InputError(cells, "cells", f"{len(given)}, all used to train the bundle", "some that were kept apart")
@@ -61,6 +63,7 @@ def gates_for(classes: tuple[str, ...]) -> list[dict[str, object]]:
     For a bundle with other classes: its first class to the left.
     """
     mitotic = [name for name in MITOTIC if name in classes]
+    left: dict[str, object]
     if mitotic:
         left = {"name": "mitotic", "way": "left", "where": {"+".join(mitotic): {"min": 0.5}}}
         return [left, {"name": "G2", "way": "right", "where": {"G2": {"min": 0.5}}}] if "G2" in classes else [left]

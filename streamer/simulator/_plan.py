@@ -33,7 +33,13 @@ class Plan:
 
 
 def make_plan(
-    recorded: int, *, rate: float, seconds: float, arrivals: Arrivals = "poisson", seed: int = 0, limit: int | None = None
+    recorded: int,
+    *,
+    rate: float,
+    seconds: float,
+    arrivals: Arrivals = "poisson",
+    seed: int = 0,
+    limit: int | None = None,
 ) -> Plan:
     """Plan an acquisition.
 

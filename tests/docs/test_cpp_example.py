@@ -10,8 +10,8 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 
 import msgspec
@@ -22,6 +22,7 @@ import zmq.auth
 from numpy.typing import NDArray
 from zmq.auth.thread import ThreadAuthenticator
 
+from engines.bundle import Bundle
 from streamer.vocabulary import Account, Reason
 from streamer.wire import (
     DECISION,
@@ -44,6 +45,7 @@ from streamer.wire import (
     Unsubscribe,
     decode_from_cytometer,
     decode_from_sorter,
+    decode_snapshot,
     encode,
     schema_hash,
     serve_curve,
@@ -397,48 +399,75 @@ journal = "{directory}/journals"
 sort_delay_us = 2000000
 actuation_lead_us = 1000
 [[gate]]
-name = "mitotic"
+name = "wanted"
 way = "left"
-where = {{ "Prophase+Metaphase+Anaphase+Telophase" = {{ min = 0.5 }} }}
+where = {{ "{wanted}" = {{ min = 0.5 }} }}
 """
+CELLS = 400
 
 
-@pytest.mark.skipif(getattr(find_spec("streamer.cli"), "origin", None) is None, reason="there is no command line")
 @pytest.mark.skipif(not (BUNDLE / "manifest.json").exists(), reason="there is no pretrained bundle")
-def test_against_the_streamer_itself(programs: dict[str, Path], tmp_path: Path) -> None:
-    cells = 400
-    config = tmp_path / "cellgate.toml"
-    config.write_text(CONFIG.format(bundle=BUNDLE, directory=tmp_path))
-    with (tmp_path / "log").open("w") as log:
-        command = [sys.executable, "-m", "streamer.cli", "run", "--config", str(config)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as streamer:
-            try:
-                assert streamer.stdout is not None
-                said = next((line for line in streamer.stdout if line.startswith("ready")), None)
-                assert said is not None, (tmp_path / "log").read_text()
-                totals, decisions, last = _send_and_receive(programs, tmp_path, cells)
-            finally:
-                streamer.terminate()
-    assert sorted(decision["seq"] for decision in decisions) == list(range(cells))  # type: ignore[type-var]
-    account = msgspec.convert(totals["account"], Account)
-    assert totals == last
-    assert totals["ended"] == "end"
-    assert account.balance() == []
-    assert (account.sent, account.received, account.decided) == (cells, cells, cells)
-    assert (account.pending, account.rejected, account.undelivered) == (0, {}, 0)
-    reasons = Counter(decision["reason"] for decision in decisions)
-    assert reasons.pop("kept", 0) == account.kept
-    assert reasons == {reason: count for reason, count in account.not_kept.items() if count}
-    assert all((decision["way"] == "left") == (decision["reason"] == "kept") for decision in decisions)
+def test_against_the_streamer_with_the_pretrained_bundle(programs: dict[str, Path], sockets: Path) -> None:
+    with real_streamer(sockets, BUNDLE, wanted="Prophase+Metaphase+Anaphase+Telophase"):
+        totals, decisions, last = send_and_receive(programs, sockets)
+    check(totals, decisions, last)
 
 
-def _send_and_receive(
-    programs: dict[str, Path], directory: Path, cells: int
+def test_against_the_streamer_with_a_bundle_known_by_heart(
+    programs: dict[str, Path], sockets: Path, toy_bundle: Bundle
+) -> None:
+    with real_streamer(sockets, toy_bundle.path, wanted="dim"):
+        totals, decisions, last = send_and_receive(programs, sockets, "darkfield,brightfield", 8, 8)
+        # The journal of this name is there already: the streamer must not write over it.
+        with running(programs["sender"], f"ipc://{sockets}/cells", "cpp", 1, 1, "darkfield,brightfield", 8, 8) as again:
+            status, lines, err = read(again)
+    check(totals, decisions, last)
+    assert "kept" in {decision["reason"] for decision in decisions}
+    assert (status, lines) == (3, [])
+    assert "refused" in err
+
+
+def test_the_streamer_refuses_channels_its_bundle_does_not_know(
+    programs: dict[str, Path], sockets: Path, toy_bundle: Bundle
+) -> None:
+    with (
+        real_streamer(sockets, toy_bundle.path, wanted="dim"),
+        running(programs["sender"], f"ipc://{sockets}/cells", "cpp", 1, 1, "a,b", 8, 8) as sender,
+    ):
+        status, lines, err = read(sender)
+    assert (status, lines) == (3, [])
+    assert "schema.channels" in err
+    assert "also brightfield, darkfield" in err
+
+
+@pytest.fixture
+def sockets() -> Iterator[Path]:
+    """Return a directory whose name is short: that of a local socket has 107 bytes at most."""
+    with TemporaryDirectory(prefix="cellgate-") as directory:
+        yield Path(directory)
+
+
+@contextmanager
+def real_streamer(directory: Path, bundle: Path, *, wanted: str) -> Iterator[None]:
+    config, log_file = directory / "cellgate.toml", directory / "log"
+    config.write_text(CONFIG.format(bundle=bundle, directory=directory, wanted=wanted))
+    command = [sys.executable, "-m", "streamer.cli", "run", "--config", str(config)]
+    with log_file.open("w") as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = next((line for line in process.stdout if line.startswith("ready")), None)
+            assert said is not None, log_file.read_text()
+            yield
+        finally:
+            process.terminate()
+
+
+def send_and_receive(
+    programs: dict[str, Path], directory: Path, *shape: object
 ) -> tuple[dict[str, object], list[dict[str, object]], dict[str, object]]:
     with running(programs["receiver"], f"ipc://{directory}/decisions", PATIENCE_S) as receiver:
-        # The sender's series begins with a wait for its answer, but nothing tells it that a sorter has subscribed.
-        _await_subscription(f"ipc://{directory}/telemetry")
-        with running(programs["sender"], f"ipc://{directory}/cells", "cpp", cells, 200) as sender:
+        await_subscription(f"ipc://{directory}/telemetry")
+        with running(programs["sender"], f"ipc://{directory}/cells", "cpp", CELLS, 200, *shape) as sender:
             status, (totals,), err = read(sender)
             assert (status, err) == (0, "")
         status, (*decisions, last), err = read(receiver)
@@ -446,7 +475,8 @@ def _send_and_receive(
     return totals, decisions, last
 
 
-def _await_subscription(telemetry: str) -> None:
+def await_subscription(telemetry: str) -> None:
+    """Nothing tells the cytometer that a sorter has subscribed, but telemetry does."""
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.linger = 0
         socket.subscribe(b"")
@@ -454,4 +484,19 @@ def _await_subscription(telemetry: str) -> None:
         receivers = 0
         while not receivers:
             assert socket.poll(PATIENCE_S * 1000), "the streamer publishes no telemetry"
-            receivers = msgspec.msgpack.decode(socket.recv_multipart()[-1])["receivers"]
+            receivers = decode_snapshot(socket.recv_multipart()[-1]).receivers
+
+
+def check(totals: dict[str, object], decisions: list[dict[str, object]], last: dict[str, object]) -> None:
+    """Check that every cell was decided exactly once and that the counts agree with what came."""
+    assert [decision["seq"] for decision in decisions] == list(range(CELLS))
+    assert totals == last
+    assert (totals["ended"], totals["missing"]) == ("end", 0)
+    account = msgspec.convert(totals["account"], Account)
+    assert account.balance() == []
+    assert (account.sent, account.received, account.decided) == (CELLS, CELLS, CELLS)
+    assert (account.pending, account.rejected, account.undelivered) == (0, {}, 0)
+    reasons = Counter(str(decision["reason"]) for decision in decisions)
+    assert reasons.pop("kept", 0) == account.kept
+    assert dict(reasons) == {reason: count for reason, count in account.not_kept.items() if count}
+    assert all((decision["way"] == "left") == (decision["reason"] == "kept") for decision in decisions)

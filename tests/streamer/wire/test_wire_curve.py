@@ -44,7 +44,7 @@ class Server:
 
     @property
     def endpoint(self) -> str:
-        return self.socket.last_endpoint.decode()
+        return bytes(self.socket.get(zmq.LAST_ENDPOINT)).decode()
 
     def next_handshake(self) -> int:
         assert self.monitor.poll(PATIENCE_MS), "no handshake took place"

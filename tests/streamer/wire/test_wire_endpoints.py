@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,9 @@ def test_malformed_is_refused_with_or_without_keys(endpoint: str, curve: bool) -
 
 
 @pytest.fixture
-def socket() -> zmq.Socket[bytes]:
+def socket() -> Iterator[zmq.Socket[bytes]]:
     with zmq.Context() as context, context.socket(zmq.ROUTER) as socket:
-        yield socket  # type: ignore[misc]
+        yield socket
 
 
 @pytest.mark.parametrize(

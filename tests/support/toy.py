@@ -1,0 +1,68 @@
+"""A bundle small enough to know by heart: it tells dim cells from bright ones by the mean of one channel."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from engines.bundle import Bundle, InputSpec, OutputSpec, write_bundle
+
+CLASSES = ("dim", "bright", "blinding")
+CHANNELS = ("brightfield", "darkfield")
+LEVELS = (100, 1000, 3000)
+"""A frame of this constant count in brightfield is of this class, with probability above 0.99."""
+
+
+def write_toy_bundle(
+    path: Path, *, height: int = 8, width: int = 8, dtype: str = "uint16", fit: str = "crop-pad", name: str = "toy"
+) -> Bundle:
+    """Write the bundle: logits are −(mean − level)² / 10⁴ for the level of each class, mean of brightfield."""
+    kind = {"uint8": TensorProto.UINT8, "uint16": TensorProto.UINT16, "float32": TensorProto.FLOAT}[dtype]
+    constants = {
+        "levels": np.array([LEVELS], np.float32),
+        "scale": np.array(-1e-4, np.float32),
+        "first": np.array([0], np.int64),
+    }
+    nodes = [
+        helper.make_node("Cast", ["frames"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["floats", "axes"], ["means"], keepdims=0),
+        helper.make_node("Gather", ["means", "first"], ["mean"], axis=1),
+        helper.make_node("Sub", ["mean", "levels"], ["offset"]),
+        helper.make_node("Mul", ["offset", "offset"], ["squared"]),
+        helper.make_node("Mul", ["squared", "scale"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        helper.make_node("Identity", ["means"], ["embedding"]),
+        helper.make_node("Identity", ["means"], ["measurements"]),
+    ]
+    constants["axes"] = np.array([2, 3], np.int64)
+    graph = helper.make_graph(
+        nodes,
+        "toy",
+        [helper.make_tensor_value_info("frames", kind, ["n", len(CHANNELS), height, width])],
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(CLASSES)]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", len(CHANNELS)]),
+            helper.make_tensor_value_info("measurements", TensorProto.FLOAT, ["n", len(CHANNELS)]),
+        ],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    return write_bundle(
+        path,
+        name=name,
+        classes=CLASSES,
+        inputs=InputSpec(CHANNELS, dtype, height, width, fit),
+        outputs=OutputSpec(len(CHANNELS), tuple(f"{channel}:mean" for channel in CHANNELS)),
+        graphs={"fp32": (model.SerializeToString(), 18)},
+        training={"network": "none"},
+    )
+
+
+def toy_frames(classes: np.ndarray, *, height: int = 8, width: int = 8, dtype: str = "uint16") -> np.ndarray:
+    """Return frames `(n, 2, height, width)` that are of these classes."""
+    levels = np.array(LEVELS)[np.asarray(classes)]
+    if dtype == "uint8":
+        levels = levels // 16
+    return np.broadcast_to(levels[:, None, None, None], (len(levels), 2, height, width)).astype(dtype)
