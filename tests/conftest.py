@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-
 REPOSITORY = Path(__file__).parents[1]
 JURKAT = REPOSITORY.parent / "shared/data/jurkat/jurkat.npz"
 

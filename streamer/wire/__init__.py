@@ -30,8 +30,8 @@ from streamer.wire._messages import (
     Status,
     Subscribe,
     ToCytometer,
-    Totals,
     ToSorter,
+    Totals,
     Unsubscribe,
 )
 from streamer.wire._records import DECISION, NO_CLASS, NO_DEADLINE_SLACK, NO_GATE

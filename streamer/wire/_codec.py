@@ -62,7 +62,7 @@ def _explain(header: bytes | memoryview, complaint: str) -> WireError:
     raw = msgspec.msgpack.decode(header)
     if not isinstance(raw, dict):
         return WireError(Rejection.MALFORMED, "header", type(raw).__name__, "a MessagePack map")
-    if "Invalid value" in complaint and "$.type" in complaint or "type" not in raw:
+    if ("Invalid value" in complaint and "$.type" in complaint) or "type" not in raw:
         return WireError(Rejection.UNKNOWN_TYPE, "type", repr(raw.get("type")), "a message type of this socket")
     # A later protocol may add fields to these: say so rather than complain of the field.
     version = raw.get("version", 1)

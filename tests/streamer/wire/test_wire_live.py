@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import zmq
-from support.running import Running
 
 from engines.bundle import Bundle
 from streamer.wire import (
@@ -28,6 +27,7 @@ from streamer.wire import (
     encode,
     schema_hash,
 )
+from tests.support.running import Running
 
 PATIENCE_MS = 60_000  # bounds a hang; nothing is measured against it
 BAD = json.loads((Path(__file__).parents[2] / "vectors" / "v1.json").read_text(encoding="utf-8"))["bad"]
