@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 ARGS ?=
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq -c constraints.txt
 # A stamp is younger than what was installed by it; the files it depends on make it old.
 BASE := .venv/.installed-base
 TEST := .venv/.installed-test
@@ -25,10 +25,10 @@ demo: $(BASE) ## run everything once on this machine, live; ARGS="--seconds 5" p
 dev: $(TEST) ## install what tests and training need (PyTorch too)
 
 test: lint ## lint, types, import contracts, then every test but the slow ones
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -m "not slow" $(ARGS)
 
 test-fast: $(TEST) ## pytest alone; ARGS="-k wire" passes options
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -m "not slow" $(ARGS)
 
 test-slow: $(TEST) ## the slow tests alone
 	$(BIN)/pytest -m slow $(ARGS)
@@ -43,7 +43,7 @@ lock: ## choose versions anew within pyproject.toml and rewrite constraints.txt
 	@$(MAKE) --no-print-directory .check-python
 	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	@echo "choosing versions anew, in .venv-lock …"
-	@.venv-lock/bin/python -m pip --disable-pip-version-check install -q -e '.[test,train,bench]'
+	@.venv-lock/bin/python -m pip --disable-pip-version-check install -qq -e '.[test,train,bench]'
 	@{ grep '^#' constraints.txt; .venv-lock/bin/python -m pip --disable-pip-version-check freeze --all \
 		--exclude-editable --exclude pip --exclude wheel | sed 's/+.*//' | LC_ALL=C sort -f; } > constraints.new
 	@mv constraints.new constraints.txt && rm -rf .venv-lock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,7 +97,7 @@ class CellSender:
                 actuation_lead_us=actuation_lead_us,
                 info=info or {},
             )
-            self._socket.send(encode(start))
+            self._try(encode(start))
             answer = self._await(lambda m: isinstance(m, Accepted | Refused) and m.series == series, left)
             if isinstance(answer, Refused):
                 raise RefusedError(series, answer)
@@ -178,7 +179,7 @@ class CellSender:
         if self._schema is None or not (now or time.monotonic() >= self._beat_at):
             return
         self._beat_at = time.monotonic() + self._heartbeat_s
-        self._socket.send(encode(Heartbeat(self._series, self.ticks_now(self._schema))))
+        self._try(encode(Heartbeat(self._series, self.ticks_now(self._schema))))
         while (message := self._receive(0)) is not None:
             if isinstance(message, Status):
                 self.status = message
@@ -191,7 +192,7 @@ class CellSender:
         last = self.next_seq - 1 if last_seq is None else last_seq
         until = time.monotonic() + timeout_s
         while (left := until - time.monotonic()) > 0:
-            self._socket.send(encode(End(self._series, last)))
+            self._try(encode(End(self._series, last)))
             totals = self._await(lambda m: isinstance(m, Totals) and m.series == self._series, left)
             if isinstance(totals, Totals):
                 self._schema = None
@@ -214,6 +215,11 @@ class CellSender:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _try(self, header: bytes) -> None:
+        """Send a message that will be sent again if it is not answered, so it need not wait for a full queue."""
+        with contextlib.suppress(zmq.Again):
+            self._socket.send(header, zmq.DONTWAIT)
 
     def _await(self, wanted: object, left_s: float) -> ToCytometer | None:
         """Return the first message that `wanted` holds for, or None after a second (or what is left)."""

@@ -30,12 +30,12 @@ class Child:
             )
 
     def wait_for(self, word: str, timeout_s: float = 120.0) -> str:
-        """Return the first line of the log that starts with `word`; `CellgateError` if the process ends before."""
+        """Return the first line of the log that has `word` in it; `CellgateError` if the process ends before."""
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
             over = self._process.poll() is not None
             for line in self.log.read_text(errors="replace").splitlines():
-                if line.startswith(word):
+                if word in line:
                     return line
             if over:
                 raise self.failure()

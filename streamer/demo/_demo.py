@@ -51,7 +51,7 @@ def run_demo(setting: Setting, run: Run, directory: Path, show: Show) -> dict[st
         cells_file = _write_cells(setting.cells, sockets / "cells.npz")
         show.say("starting the streamer, which compiles and warms the engine …")
         streamer = stack.enter_context(Child("streamer", ["run", "--config", str(config)], directory))
-        ready = streamer.wait_for("ready")
+        ready = streamer.wait_for("ready: ")
         engine = ready.removeprefix("ready: ").split(", bundle")[0]
         telemetry = f"ipc://{sockets}/telemetry"
         observer = stack.enter_context(

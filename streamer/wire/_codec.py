@@ -59,7 +59,10 @@ def _decode(decoder: msgspec.msgpack.Decoder[T], header: bytes | memoryview) -> 
 
 def _explain(header: bytes | memoryview, complaint: str) -> WireError:
     """Tell an unknown message type from a known one with a wrong field; only failures pay for this."""
-    raw = msgspec.msgpack.decode(header)
+    try:
+        raw = msgspec.msgpack.decode(header)
+    except Exception as error:  # noqa: BLE001 - whatever is odd about a header no type was found in, it is malformed
+        return WireError(Rejection.MALFORMED, "header", str(error), "a MessagePack map")
     if not isinstance(raw, dict):
         return WireError(Rejection.MALFORMED, "header", type(raw).__name__, "a MessagePack map")
     if ("Invalid value" in complaint and "$.type" in complaint) or "type" not in raw:

@@ -29,7 +29,7 @@ from streamer.wire import (
 )
 from tests.support.running import Running
 
-PATIENCE_MS = 60_000  # bounds a hang; nothing is measured against it
+PATIENCE = 300  # turns of 100 ms: bounds a hang; nothing is measured against it
 BAD = json.loads((Path(__file__).parents[2] / "vectors" / "v1.json").read_text(encoding="utf-8"))["bad"]
 SCHEMA = Schema(channels=("brightfield", "darkfield"), dtype="uint16", timebase=(1, 10**9), shape=(8, 8))
 
@@ -47,9 +47,12 @@ def dealer() -> Iterator[zmq.Socket[bytes]]:
         yield socket
 
 
-def receive(socket: zmq.Socket[bytes]) -> bytes:
-    assert socket.poll(PATIENCE_MS), "the streamer does not answer"
-    return socket.recv()
+def receive(socket: zmq.Socket[bytes], streamer: Running) -> bytes:
+    for _ in range(PATIENCE):
+        if socket.poll(100):
+            return socket.recv()
+        assert streamer.process.poll() is None, streamer.text()
+    raise AssertionError("the streamer does not answer")
 
 
 def cells(seq: int, **fields: object) -> list[bytes]:
@@ -61,7 +64,7 @@ def cells(seq: int, **fields: object) -> list[bytes]:
 def test_the_cells_socket(streamer: Running, dealer: zmq.Socket[bytes]) -> None:
     dealer.connect(streamer.cells)
     dealer.send(encode(Start(1, "s", SCHEMA, 0)))
-    assert isinstance(decode_to_cytometer(receive(dealer)), Accepted)
+    assert isinstance(decode_to_cytometer(receive(dealer, streamer)), Accepted)
     expected: Counter[str] = Counter()
     for vector in BAD:
         if vector["socket"] == "cells" and vector["stage"] == "header":
@@ -82,12 +85,12 @@ def test_the_cells_socket(streamer: Running, dealer: zmq.Socket[bytes]) -> None:
         dealer.send_multipart(message)
     dealer.send_multipart(cells(0))
     dealer.send(encode(Heartbeat("s", 1)))
-    status = decode_to_cytometer(receive(dealer))
+    status = decode_to_cytometer(receive(dealer, streamer))
     assert isinstance(status, Status)
     assert status.account.rejected == expected
-    assert status.account.messages == sum(expected.values()) + 3
+    assert status.account.messages == sum(expected.values()) + 2  # one of cells, one heartbeat; start came before
     dealer.send(encode(End("s", 0)))
-    totals = decode_to_cytometer(receive(dealer))
+    totals = decode_to_cytometer(receive(dealer, streamer))
     assert isinstance(totals, Totals)
     assert (totals.account.received, totals.account.decided, totals.missing) == (1, 1, 0)
 
@@ -95,7 +98,7 @@ def test_the_cells_socket(streamer: Running, dealer: zmq.Socket[bytes]) -> None:
 def test_another_version_is_refused(streamer: Running, dealer: zmq.Socket[bytes]) -> None:
     dealer.connect(streamer.cells)
     dealer.send(encode(Start(2, "s", SCHEMA, 0)))
-    assert decode_to_cytometer(receive(dealer)) == Refused("s", "version", "2", "1")
+    assert decode_to_cytometer(receive(dealer, streamer)) == Refused("s", "version", "2", "1")
 
 
 def test_the_decisions_socket(streamer: Running, dealer: zmq.Socket[bytes]) -> None:
@@ -105,7 +108,7 @@ def test_the_decisions_socket(streamer: Running, dealer: zmq.Socket[bytes]) -> N
             dealer.send_multipart([bytes.fromhex(part) for part in (vector["header"], *vector["parts"])])
     version_0 = next(vector for vector in BAD if vector["name"] == "subscribe_of_version_0")
     dealer.send(bytes.fromhex(version_0["header"]))
-    assert decode_to_sorter(receive(dealer)) == Refused("", "version", "0", "1")
+    assert decode_to_sorter(receive(dealer, streamer)) == Refused("", "version", "0", "1")
     assert streamer.process.poll() is None
 
 
@@ -117,12 +120,12 @@ def test_no_counter_and_no_timebase_ends_the_loop(
     dealer.connect(streamer.cells)
     schema = Schema(channels=SCHEMA.channels, dtype="uint16", timebase=timebase, shape=(8, 8))
     dealer.send(encode(Start(1, "s", schema, ticks, 60e6, 0.0)))
-    if isinstance(decode_to_cytometer(receive(dealer)), Refused):
+    if isinstance(decode_to_cytometer(receive(dealer, streamer)), Refused):
         return
     for seq, trigger in enumerate((ticks, 0, 2**64 - 1)):
         dealer.send_multipart(cells(seq, schema=schema_hash(schema), ticks=trigger.to_bytes(8, "little")))
     dealer.send(encode(End("s", 2)))
-    totals = decode_to_cytometer(receive(dealer))
+    totals = decode_to_cytometer(receive(dealer, streamer))
     assert isinstance(totals, Totals)
     assert totals.account.balance() == []
     assert totals.account.decided == 3

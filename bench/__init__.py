@@ -1,0 +1,1 @@
+"""Benches: what Cellgate and its choices cost, measured."""
