@@ -98,7 +98,7 @@ class CellSender:
                 info=info or {},
             )
             self._try(encode(start))
-            answer = self._await(lambda m: isinstance(m, Accepted | Refused) and m.series == series, left)
+            answer = self._await(lambda m: isinstance(m, Accepted | Refused) and m.series in (series, ""), left)
             if isinstance(answer, Refused):
                 raise RefusedError(series, answer)
             if isinstance(answer, Accepted):

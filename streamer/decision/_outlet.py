@@ -95,6 +95,8 @@ class Outlet:
                 self._handle(identity, parts, now_ns)
             except WireError as error:
                 errors.append(error)
+                if error.reason in (Rejection.UNKNOWN_VERSION, Rejection.REFUSED):
+                    self._send(identity, (encode(Refused("", error.field, error.found, error.expected)),))
         return errors
 
     def drop_silent(self, now_ns: int) -> list[str]:
@@ -115,12 +117,8 @@ class Outlet:
 
     def _subscribe(self, identity: bytes, message: Subscribe, now_ns: int) -> None:
         if message.version != PROTOCOL_VERSION:
-            refusal = Refused("", "version", str(message.version), str(PROTOCOL_VERSION))
-            self._send(identity, (encode(refusal),))
             raise WireError(Rejection.UNKNOWN_VERSION, "version", message.version, str(PROTOCOL_VERSION))
         if identity not in self._receivers and len(self._receivers) >= MAX_RECEIVERS:
-            refusal = Refused("", "receivers", str(len(self._receivers)), f"fewer than {MAX_RECEIVERS}")
-            self._send(identity, (encode(refusal),))
             raise WireError(Rejection.REFUSED, "receivers", len(self._receivers), f"fewer than {MAX_RECEIVERS}")
         self._receivers[identity] = _Receiver(message.name, now_ns)
         if self._legend is not None:

@@ -15,7 +15,7 @@ from streamer.loop._series import NO_DEADLINE, Series
 from streamer.loop._sessions import Sessions
 from streamer.loop._settle import settle_unclassified
 from streamer.vocabulary import Reason, Rejection
-from streamer.wire import CellsHeader, End, Heartbeat, Start, WireError, decode_from_cytometer
+from streamer.wire import CellsHeader, End, Heartbeat, Refused, Start, WireError, decode_from_cytometer
 
 COPY_BELOW = 65_536
 """Below this many bytes a copy out of ZeroMQ is cheaper than a zero-copy view."""
@@ -70,6 +70,9 @@ class Intake:
                 self._sessions.heartbeat(peer, message, now_ns)
         except WireError as error:
             live.reject(error.reason, error)
+            if error.reason is Rejection.UNKNOWN_VERSION:
+                # Said, not only counted: a sender of a later version would ask again for ever.
+                live.reply(bytes(parts[0]), Refused("", error.field, error.found, error.expected))
         return 0
 
     def _receive(self) -> Sequence[Part]:

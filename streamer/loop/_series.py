@@ -22,6 +22,7 @@ from streamer.vocabulary import Account, Reason
 from streamer.wire import NO_DEADLINE_SLACK, FrameLayout, Start, schema_hash
 
 NO_DEADLINE = 2**63 - 1
+TICK_MIN_S, TICK_MAX_S = 1e-12, 1.0
 
 Ended = Literal["end", "lost", "stopped", "replaced"]
 """By what a series ended; see `wire.Totals`."""
@@ -118,6 +119,9 @@ def open_series(
     lead = timing.actuation_lead_us if start.actuation_lead_us is None else start.actuation_lead_us
     if sort_delay is not None and lead >= sort_delay:
         raise InputError("series", "actuation_lead_us", lead, f"below the sort delay, {sort_delay}")
+    tick_s = start.schema.timebase[0] / start.schema.timebase[1]
+    if not TICK_MIN_S <= tick_s <= TICK_MAX_S:
+        raise InputError("series", "schema.timebase", f"ticks of {tick_s:g} s", f"{TICK_MIN_S:g} to {TICK_MAX_S:g} s")
     placement = Placement(start.schema, engine.bundle)
     clock = TickClock(start.schema.timebase)
     clock.observe(start.ticks, now_ns)

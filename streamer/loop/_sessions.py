@@ -9,6 +9,7 @@ from typing import NoReturn
 import msgspec
 
 from engines.errors import InputError
+from streamer.ingest import MAX_JUMP
 from streamer.loop._live import Closing, Live, add_account
 from streamer.loop._report import write_report
 from streamer.loop._series import Series, open_series
@@ -54,7 +55,7 @@ class Sessions:
         live = self._live
         series = live.series
         if start.version != PROTOCOL_VERSION:
-            self._refuse(peer, start, "version", start.version, str(PROTOCOL_VERSION), Rejection.UNKNOWN_VERSION)
+            raise WireError(Rejection.UNKNOWN_VERSION, "version", start.version, str(PROTOCOL_VERSION))
         if series is not None and series.id == start.series and series.start.schema == start.schema:
             series.peer = peer
             series.heard_ns = now_ns
@@ -100,6 +101,8 @@ class Sessions:
         if end.last_seq + 1 < series.window.high:
             found = f"{end.last_seq}, after a cell of seq {series.window.high - 1}"
             raise WireError(Rejection.SEQ_RANGE, "last_seq", found, "the highest seq sent")
+        if end.last_seq > series.window.high + MAX_JUMP:
+            raise WireError(Rejection.SEQ_RANGE, "last_seq", end.last_seq, f"at most {series.window.high + MAX_JUMP}")
         series.finish("end", end.last_seq)
 
     def advance(self, now_ns: int) -> None:

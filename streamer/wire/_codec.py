@@ -46,29 +46,40 @@ def decode_to_sorter(header: bytes | memoryview) -> ToSorter:
     return _decode(_to_sorter, header)
 
 
+class _Peek(msgspec.Struct):
+    """Of any map the two keys that tell what it is; everything else is skipped, not built."""
+
+    type: msgspec.Raw = msgspec.Raw(b"\xc0")
+    version: msgspec.Raw = msgspec.Raw(b"\x01")
+
+
+_peek = msgspec.msgpack.Decoder(_Peek)
+_NOT_MESSAGEPACK = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 def _decode(decoder: msgspec.msgpack.Decoder[T], header: bytes | memoryview) -> T:
     if len(header) > MAX_HEADER_BYTES:
         raise WireError(Rejection.OVERSIZED, "header", f"{len(header)} bytes", f"at most {MAX_HEADER_BYTES}")
     try:
         return decoder.decode(header)
     except msgspec.ValidationError as error:
-        raise _explain(header, str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        complaint = str(error)
+    except _NOT_MESSAGEPACK as error:
         raise WireError(Rejection.MALFORMED, "header", str(error), "a MessagePack map") from None
+    raise _explain(header, complaint)
 
 
 def _explain(header: bytes | memoryview, complaint: str) -> WireError:
     """Tell an unknown message type from a known one with a wrong field; only failures pay for this."""
+    # The complaint came before the whole header was read: what follows may be anything at all.
     try:
-        raw = msgspec.msgpack.decode(header)
-    except Exception as error:  # noqa: BLE001 - whatever is odd about a header no type was found in, it is malformed
+        peek = _peek.decode(header)
+        kind, version = (msgspec.msgpack.decode(raw) for raw in (peek.type, peek.version))
+    except _NOT_MESSAGEPACK as error:
         return WireError(Rejection.MALFORMED, "header", str(error), "a MessagePack map")
-    if not isinstance(raw, dict):
-        return WireError(Rejection.MALFORMED, "header", type(raw).__name__, "a MessagePack map")
-    if ("Invalid value" in complaint and "$.type" in complaint) or "type" not in raw:
-        return WireError(Rejection.UNKNOWN_TYPE, "type", repr(raw.get("type")), "a message type of this socket")
+    if not isinstance(kind, str) or complaint.endswith("`$.type`"):
+        return WireError(Rejection.UNKNOWN_TYPE, "type", repr(kind), "a message type of this socket")
     # A later protocol may add fields to these: say so rather than complain of the field.
-    version = raw.get("version", 1)
     if version != 1:
         return WireError(Rejection.UNKNOWN_VERSION, "version", repr(version), "1")
-    return WireError(Rejection.WRONG_TYPE, str(raw.get("type")), complaint, "the fields of docs/protocol.md")
+    return WireError(Rejection.WRONG_TYPE, kind, complaint, "the fields of docs/protocol.md")

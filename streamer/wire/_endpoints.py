@@ -12,7 +12,8 @@ import zmq.auth
 from engines.errors import InputError
 
 MAX_PART_BYTES = 256 << 20
-_TCP = re.compile(r"tcp://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*-]+):(\d{1,5}|\*)")
+Z85_KEY = 40
+_TCP = re.compile(r"tcp://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*-]+):([0-9]{1,5}|\*)")
 
 
 def check_endpoint(endpoint: str, field: str, *, curve: bool) -> None:
@@ -56,9 +57,12 @@ def _read_keys(path: Path, field: str) -> tuple[bytes, bytes]:
 
 def _load(path: Path, field: str) -> tuple[bytes, bytes | None]:
     try:
-        return zmq.auth.load_certificate(path)
+        public, secret = zmq.auth.load_certificate(path)
     except (OSError, ValueError) as error:
         raise InputError(path, field, str(error), "a CURVE key file") from error
+    if any(len(key) != Z85_KEY for key in (public, secret) if key is not None):
+        raise InputError(path, field, "a key of another length", f"keys of {Z85_KEY} characters")
+    return public, secret
 
 
 def _is_loopback(host: str) -> bool:

@@ -128,10 +128,10 @@ def test_resize_keeps_the_mean_of_a_cell_on_a_flat_background(size):
 
 
 def test_resize_moves_a_pixel_to_the_same_share_of_the_frame():
-    frames = np.zeros((1, 1, 8, 8), np.float32)
-    frames[0, 0, 2, 5] = 16
-    out = fit_frames(frames, 4, 4, "resize")[0, 0]
-    assert np.unravel_index(out.argmax(), out.shape) == (1, 2)
+    frames = np.zeros((1, 1, 16, 16), np.float32)
+    frames[0, 0, 4, 11] = 16
+    out = fit_frames(frames, 8, 8, "resize")[0, 0]
+    assert np.unravel_index(out.argmax(), out.shape) == (2, 5)
     assert out.sum() == pytest.approx(4, rel=1e-5)  # a quarter of the pixels, the same mean
 
 

@@ -117,7 +117,7 @@ def drop(name):
         (put("input.width", 4097), "input.width", "4097"),
         (put("outputs.embedding", 0), "outputs.embedding", "0"),
         (put("graphs", []), "graphs", "()"),
-        (put("graphs.0.precision", "int8"), "graphs", "int8"),
+        (put("graphs.0.precision", "int8"), "graphs", "GraphEntry"),
         (put("graphs.0.file", "../fp32.onnx"), "file", "../fp32.onnx"),
         (put("graphs.0.file", "/etc/passwd"), "file", "/etc/passwd"),
         (put("graphs.0.file", "a/b"), "file", "a/b"),

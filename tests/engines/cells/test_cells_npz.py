@@ -167,21 +167,15 @@ def npy_header(shape):
 
 
 def test_an_archive_that_would_unpack_to_more_than_memory_is_refused_unread(tmp_path):
-    """The directory of the archive says 20 GiB: nothing of it is unpacked."""
-    path = save(tmp_path)
+    """The archive's own directory says 24 GiB: nothing of it is unpacked."""
+    path = save(tmp_path, more=np.zeros(1), still_more=np.zeros(1))
     raw = bytearray(path.read_bytes())
-    entry = raw.index(b"PK\x01\x02")
-    raw[entry + 24 : entry + 28] = struct.pack("<I", 2**32 - 2)
-    with zipfile.ZipFile(path) as archive:
-        names = len(archive.namelist())
-    position = entry
-    for _ in range(names - 1):
-        position = raw.index(b"PK\x01\x02", position + 4)
-        raw[position + 24 : position + 28] = struct.pack("<I", 2**32 - 2)
+    entry = -1
+    for _ in range(6):
+        entry = raw.index(b"PK\x01\x02", entry + 1)
+        raw[entry + 24 : entry + 28] = struct.pack("<I", 2**32 - 2)  # the unpacked size
     path.write_bytes(raw)
-    error = refusal(path)
-    if names * (2**32 - 2) > 16 << 30:
-        assert error.field == "size"
+    assert refusal(path).field == "size"
 
 
 @pytest.mark.parametrize("shape", [(10**14, 2, 8, 8), (10**30, 2, 8, 8), (2**62, 2, 8, 8), (-1, 2, 8, 8)])
@@ -202,7 +196,7 @@ def test_a_member_that_is_no_array_is_refused(tmp_path, raw):
     refusal(path)
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None, max_examples=200)
 @given(st.data())
 def test_any_damage_gives_cells_or_a_cells_error(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "damaged.npz"
