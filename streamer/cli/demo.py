@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from typing import Annotated, Literal
 
-import msgspec
 import typer
 
 from engines.errors import InputError
+from streamer.cli._json import write_json
 
 
 def demo_command(
@@ -50,4 +50,4 @@ def demo_command(
     figures = run_demo(setting, Run(seconds, sort_delay_us, arrivals, per_message), directory, show)
     show.summary(figures)
     if json is not None:
-        json.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
+        write_json(json, figures)

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import Annotated, Literal
 
-import msgspec
 import typer
 
 from engines.cells import open_cells
+from streamer.cli._json import write_json
 from streamer.client import CellSender
 from streamer.config import DEFAULT_CELLS
 from streamer.simulator import Acquisition, Faults, acquire, make_plan
@@ -71,9 +71,8 @@ def send_command(
         report = acquire(sender, recorded, plan, how)
     if sys.stderr.isatty():
         typer.echo(err=True)
-    text = msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
     if json is not None:
-        json.write_text(text + "\n")
+        write_json(json, report)
     account = report.totals.account
     typer.echo(
         f"series {report.series}: sent {account.sent} = decided {account.decided} + missing {report.totals.missing}; "

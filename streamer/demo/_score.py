@@ -25,7 +25,7 @@ def score_run(path: Path, cells: Cells, plan: Plan, sent: SendReport) -> dict[st
     arrival = (records["decided_ns"] - records["arrival_ns"]) / 1e3
     trigger = (records["decided_ns"] - records["ticks"].astype(np.int64)) / 1e3
     from_trigger = percentiles(trigger)
-    span = (records["decided_ns"].max() - records["arrival_ns"].min()) * 1e-9 if len(records) > 1 else 0.0
+    span = float(records["decided_ns"].max() - records["arrival_ns"].min()) * 1e-9 if len(records) > 1 else 0.0
     return {
         "sent": account.sent,
         "received": account.received,

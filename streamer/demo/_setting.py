@@ -43,8 +43,8 @@ def choose_setting(cells: str | None, bundle: Path | None, rate: float | None, s
         chosen = load_bundle(bundle or pretrained("digital"))
         shown = render(DIGITAL_CELLS, seed=seed + 1_000_003, debris=DEBRIS, doublets=DOUBLETS)
         return Setting(chosen, shown, 0, rate or 1000.0)
-    chosen = load_bundle(bundle or pretrained("jurkat"))
     given = open_cells(cells, seed=seed)
+    chosen = load_bundle(bundle or pretrained("jurkat"))
     lacking = [name for name in chosen.manifest.input.channels if name not in given.channels]
     if lacking:
         raise InputError(
