@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Literal
@@ -39,7 +40,8 @@ def demo_command(
     for name, value in (("--rate", rate), ("--seconds", seconds), ("--sort-delay-us", sort_delay_us)):
         if value is not None and not 0 < value < 1e9:
             raise InputError("demo", name, value, "above 0")
-    show = Show(Console(highlight=False), plain=plain)
+    # A file or pipe has no width of its own; the summary's lines need about this much.
+    show = Show(Console(highlight=False, width=None if sys.stdout.isatty() else 120), plain=plain)
     show.say("preparing cells …")
     setting = choose_setting(cells, bundle, rate, seed=0)
     if setting.left_out:

@@ -94,7 +94,7 @@ def _figures(setting: Setting, plan: Plan, sent: SendReport, sorter: Sorter, jou
         "decision_received_us": percentiles(sorter.latencies_us()),
         "decisions_received": sorter.received,
         "decision_messages_missed": sorter.missed,
-        "kept_late": sorter.kept_late,
+        "kept_received_late": sorter.kept_late,
         "sender_lateness_us": sent.lateness_us,
         "bundle": setting.bundle.manifest.name,
         "bundle_sha256": setting.bundle.sha256,

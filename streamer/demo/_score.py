@@ -38,6 +38,7 @@ def score_run(path: Path, cells: Cells, plan: Plan, sent: SendReport) -> dict[st
         "not_kept": account.not_kept,
         "account_errors": account.balance(),
         "journal_records": len(records),
+        "kept_after_deadline": int(((records["reason"] == 0) & (records["slack_ns"] < 0)).sum()),
         "cells_per_s": round(account.decided / span, 1) if span > 0 else 0.0,
         "latency_us": {**from_trigger, "from_trigger": from_trigger, "from_arrival": percentiles(arrival)},
         "ways": _counts(journal.header.ways, records["way"]),

@@ -21,7 +21,8 @@ class Sorter:
     missed
         Decision messages that never came, seen by their numbers.
     kept_late
-        Cells told to be kept after their deadline had passed at this end; must stay 0.
+        Cells whose keep arrived here after their sort time: the way from socket to sorter took too long. A real sorter
+        lets such a cell pass.
     """
 
     def __init__(self, endpoint: str) -> None:

@@ -74,7 +74,11 @@ class Show:
             ("rate", f"{figures['cells_per_s']:,.0f} cells/s"),
             ("latency, trigger to decision", _spread(latency)),
             ("latency, arrival to decision", _spread(arrival)),
-            ("kept after its deadline", f"{figures['kept_late']} {_mark(figures['kept_late'] == 0)}"),
+            (
+                "kept after their deadline",
+                f"{figures['kept_after_deadline']} {_mark(figures['kept_after_deadline'] == 0)}   "
+                f"(on time, but with the sorter too late: {figures['kept_received_late']})",
+            ),
             ("journal", f"{figures['journal_records']:,} records {_mark(_journal_adds_up(figures))}"),
         ]
         if figures["accuracy"] is not None:

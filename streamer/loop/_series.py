@@ -164,7 +164,8 @@ def open_series(
 def slack_us(deadline_ns: NDArray[np.int64], now_ns: int) -> NDArray[np.int32]:
     """Return deadline minus now in microseconds, saturated to int32; INT32_MAX without a deadline."""
     slack = (deadline_ns - now_ns) // 1000
-    return np.clip(slack, -(2**31), NO_DEADLINE_SLACK).astype(np.int32)
+    return np.minimum(np.maximum(slack, _SLACK_MIN), _SLACK_MAX).astype(np.int32)
 
 
+_SLACK_MIN, _SLACK_MAX = np.int64(-(2**31)), np.int64(NO_DEADLINE_SLACK)
 _LABELS = {int(reason): reason.label for reason in Reason}

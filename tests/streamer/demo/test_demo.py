@@ -55,7 +55,7 @@ def _check(figures):
     assert figures["decided"] == figures["kept"] + sum(figures["not_kept"].values())
     assert figures["account_errors"] == []
     assert figures["journal_records"] == figures["decided"]
-    assert figures["kept_late"] == 0
+    assert figures["kept_after_deadline"] == 0
     assert set(figures["latency_us"]) >= {"p50", "p90", "p99", "p999", "max", "from_arrival", "from_trigger"}
 
 
