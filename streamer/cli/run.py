@@ -16,7 +16,10 @@ def run_command(
     config: Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration (TOML).")],
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
-    """Run the streamer until SIGINT or SIGTERM; it then decides what it has, writes the report and exits with 0."""
+    """Run the streamer until SIGINT or SIGTERM; it then decides what it has, writes the report and exits with 0.
+
+    SIGUSR1 arms it, SIGUSR2 disarms it: disarmed it decides as always and keeps nothing.
+    """
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
@@ -47,6 +50,8 @@ def run_command(
         streamer = Streamer(settings, engine, ready)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: streamer.stop())
+        signal.signal(signal.SIGUSR1, lambda *_: streamer.arm())
+        signal.signal(signal.SIGUSR2, lambda *_: streamer.arm(False))
         streamer.run()
     finally:
         engine.close()

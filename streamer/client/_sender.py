@@ -64,8 +64,14 @@ class CellSender:
         self._heartbeat_s = RESEND_S
         self._beat_at = 0.0
         self.next_seq = 0
+        self._heard_at = time.monotonic()
         self.status: Status | None = None
         """The streamer's last answer to a heartbeat: its state and the running account."""
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the streamer was last heard of; more than five heartbeats mean trouble."""
+        return time.monotonic() - self._heard_at
 
     def start(
         self,
@@ -233,4 +239,6 @@ class CellSender:
     def _receive(self, timeout_s: float) -> ToCytometer | None:
         if not self._socket.poll(int(timeout_s * 1000)):
             return None
-        return decode_to_cytometer(self._socket.recv_multipart()[0])
+        header = self._socket.recv_multipart()[0]
+        self._heard_at = time.monotonic()
+        return decode_to_cytometer(header)

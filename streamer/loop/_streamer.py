@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,14 @@ from streamer.wire import encode_snapshot
 DRAIN_S = 5.0
 """How long a stopping streamer goes on deciding what it has; the rest goes to waste as `stopped`."""
 GC_INTERVAL_NS = 1_000_000_000
+
+
+@dataclass
+class Wishes:
+    """What has been asked of the loop from outside; it looks between two batches."""
+
+    armed: bool
+    stop: bool = False
 
 
 class Streamer:
@@ -54,7 +63,7 @@ class Streamer:
         self._gates = Gates(config.gate, engine.bundle.classes)
         self._on_ready = on_ready
         self._wakeup = Wakeup()
-        self._stop = False
+        self._wishes = Wishes(armed=config.decision.armed)
         directory = Path(config.streamer.journal)
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -64,7 +73,15 @@ class Streamer:
 
     def stop(self) -> None:
         """Ask the loop to drain and end; may be called from a signal handler or another thread."""
-        self._stop = True
+        self._wishes.stop = True
+        self._wakeup.set()
+
+    def arm(self, armed: bool = True) -> None:
+        """Arm or disarm from the next batch on; may be called from a signal handler or another thread.
+
+        A disarmed streamer decides as always but keeps nothing; the change is an event in the journal.
+        """
+        self._wishes.armed = armed
         self._wakeup.set()
 
     def run(self) -> None:
@@ -86,7 +103,7 @@ class Streamer:
         )
         with self._sockets:
             try:
-                _Loop(live, best, self._sockets, self._wakeup).run(lambda: self._stop, self._on_ready)
+                _Loop(live, best, self._sockets, self._wakeup).run(self._wishes, self._on_ready)
             finally:
                 self._wakeup.close()
 
@@ -112,7 +129,7 @@ class _Loop:
         now = time.monotonic_ns()
         self._snapshot_at = self._heartbeat_at = self._collect_at = now
 
-    def run(self, stopped: Callable[[], bool], on_ready: Callable[[], None] | None) -> None:
+    def run(self, wishes: Wishes, on_ready: Callable[[], None] | None) -> None:
         # Garbage collection would stop the loop at a moment of its own choosing; it runs when nothing waits instead.
         gc.collect()
         gc.freeze()
@@ -120,8 +137,10 @@ class _Loop:
         try:
             if on_ready is not None:
                 on_ready()
-            while not stopped():
+            while not wishes.stop:
                 self._turn()
+                if wishes.armed != self._live.armed:
+                    self._arm(wishes.armed)
             self._drain()
         finally:
             gc.enable()
@@ -140,6 +159,13 @@ class _Loop:
         if live.series is not None or live.closing:
             self._sessions.advance(now)
         self._timers(now)
+
+    def _arm(self, armed: bool) -> None:
+        self._wakeup.clear()
+        self._live.armed = armed
+        logger.info("armed" if armed else "disarmed")
+        if self._live.series is not None:
+            self._live.series.journal.event("armed" if armed else "disarmed", {})
 
     def _timeout_ms(self) -> int:
         live = self._live

@@ -199,6 +199,29 @@ def test_a_disarmed_streamer_keeps_nothing_but_says_what_it_would_have(start_str
     assert np.sort(records["gate"]).tolist() == [-1, 0, 1]
 
 
+def test_arming_and_disarming_take_effect_between_batches_and_are_in_the_journal(streamer):
+    def send_and_wait(sender, count, state):
+        streamer.process.send_signal({"disarmed": signal.SIGUSR2, "armed": signal.SIGUSR1}[state])
+        until = time.monotonic() + 10
+        while time.monotonic() < until and (sender.status is None or sender.status.state != state):
+            sender.beat(now=True)
+            time.sleep(0.02)
+        send_toy(sender, [1] * count)
+        while time.monotonic() < until and sender.status.account.decided < sender.next_seq:
+            sender.beat(now=True)
+            time.sleep(0.02)
+
+    with CellSender(streamer.cells) as sender:
+        sender.start("arms", TOY_SCHEMA)
+        for count, state in ((5, "disarmed"), (7, "armed"), (11, "disarmed")):
+            send_and_wait(sender, count, state)
+        totals = sender.end()
+    assert totals.account.kept == 7
+    assert totals.account.not_kept == {"disarmed": 16}
+    events = [event["event"] for event in read_journal(streamer.journal("arms")).events]
+    assert events == ["disarmed", "armed", "disarmed", "totals"]
+
+
 def test_an_uncertain_cell_goes_to_waste(start_streamer):
     streamer = start_streamer(sections="[decision]\nmin_confidence = 0.9")
     between = np.full((1, 2, 8, 8), (LEVELS[0] + LEVELS[1]) // 2, np.uint16)
