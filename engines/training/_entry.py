@@ -40,7 +40,7 @@ def train(
     channels
         Which of the cells' channels, in which order; None for all but the guide.
     guide
-        A channel the network is not shown but learns to foretell, which makes a better embedding (`_guide`); None
+        A channel the network is not shown but learns to foretell while it is trained (`_guide` says why); None
         for none. The bundle does not need it.
     recipe
         Hyperparameters; None for `Recipe()`.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import nn
 from engines import networks
 from engines.bundle import Bundle, InputSpec, OutputSpec, fingerprints, write_bundle
 from engines.cells._cells import Cells
+from engines.errors import InputError
 from engines.training import _measure
 from engines.training._calibrate import Calibration, calibrate
 from engines.training._check import Labelled, check
@@ -26,6 +29,9 @@ from engines.training._recipe import Recipe
 from engines.training._score import score
 from engines.training._split import Indices, Split, split
 from engines.training._train import Fitted, Report, fit, predict
+
+# The bundle's name is its directory's; the pattern is the one `load_bundle` holds names to.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def run(
@@ -43,7 +49,8 @@ def run(
 ) -> Bundle:
     """Do what `engines.training.train` says."""
     labelled = check(cells, channels, guide)
-    parts = split(labelled.labels, validation=recipe.validation, test=recipe.test, seed=seed)
+    _prepare(out)
+    parts = _without_twins(labelled, split(labelled.labels, validation=recipe.validation, test=recipe.test, seed=seed))
     shape = (len(labelled.channels), *labelled.frames.shape[2:])
     scaling = fit_scaling(labelled.frames[parts.train])
     with _torch(seed, threads):
@@ -55,7 +62,6 @@ def run(
         model = export(classifier, labelled.dtype)
         metrics = _metrics(classifier, model, labelled, parts.test)
         training = provenance(cells, network, guide, fitted, parts, scaling, calibration, recipe, seed, command)
-    looked_at = np.concatenate((parts.train, parts.validation))
     return write_bundle(
         out,
         name=out.resolve().name,
@@ -63,10 +69,26 @@ def run(
         inputs=InputSpec(labelled.channels, labelled.dtype, *shape[1:]),
         outputs=OutputSpec(int(fresh.embedding), _measure.names(labelled.channels)),  # type: ignore[arg-type]
         graphs={"fp32": (model, OPSET)},
-        seen=fingerprints(labelled.frames[looked_at]),
+        seen=fingerprints(labelled.frames[parts.looked_at]),
         training=training,
         metrics=metrics,
     )
+
+
+def _prepare(out: Path) -> None:
+    """Find out now, and not after an hour of training, that a bundle cannot be written there."""
+    if not _NAME.fullmatch(out.resolve().name):
+        raise InputError("training", "out", out.name, "a name of letters, digits, '.', '_', '-', at most 64")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("training", "out", error.strerror or str(error), "a directory that can be written") from error
+
+
+def _without_twins(labelled: Labelled, parts: Split) -> Split:
+    """Leave test cells out whose frames are, byte for byte, among those looked at: they would test memory."""
+    prints = fingerprints(labelled.frames)
+    return replace(parts, test=parts.test[~np.isin(prints[parts.test], prints[parts.looked_at])])
 
 
 def _fit(

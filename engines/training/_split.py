@@ -18,6 +18,11 @@ class Split:
     validation: Indices
     test: Indices
 
+    @property
+    def looked_at(self) -> Indices:
+        """Training and validation cells: all that the run has seen before it is tested."""
+        return np.concatenate((self.train, self.validation))
+
 
 def split(labels: NDArray[np.integer], *, validation: float, test: float, seed: int) -> Split:
     """Split so that every class keeps its share in all three parts.

@@ -1,5 +1,6 @@
 """Start a real streamer in a process of its own and talk to it."""
 
+import resource
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ class Running:
         gates: str = TOY_GATE,
         sections: str = "",
         wait: bool = True,
+        file_bytes: int | None = None,
         **streamer: object,
     ):
         self.sockets = Path(sockets)
@@ -49,6 +51,7 @@ class Running:
                 [sys.executable, "-m", "streamer.cli", "run", "--config", str(config)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                preexec_fn=None if file_bytes is None else lambda: _limit_files(file_bytes),
             )
         if wait:
             self.wait_ready()
@@ -78,3 +81,8 @@ class Running:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+
+def _limit_files(size: int) -> None:
+    """Let no file grow beyond `size` bytes: a disk that is full, as far as a journal can tell."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

@@ -1,5 +1,6 @@
 """Talk to a streamer as a cytometer and a sorter, and keep what comes back."""
 
+import threading
 import time
 
 import numpy as np
@@ -37,6 +38,31 @@ def collect_until_totals(receiver: DecisionReceiver, timeout_s: float = 30.0):
             break
     assert totals is not None, "no totals came"
     return np.concatenate(records), totals
+
+
+class Listening:
+    """A sorter in a thread of its own, which reads all the time, from subscription to totals."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._subscribed = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.records = np.zeros(0, DECISION)
+        self.missed = 0
+        self._thread.start()
+        assert self._subscribed.wait(10.0)
+
+    def _run(self) -> None:
+        with DecisionReceiver(self._endpoint) as receiver:
+            subscribe(receiver)
+            self._subscribed.set()
+            self.records, self.totals = collect_until_totals(receiver, 60.0)
+            self.missed = receiver.missed
+
+    def until_totals(self):
+        """Wait for the totals; return all decision records and the totals."""
+        self._thread.join(60.0)
+        return self.records, self.totals
 
 
 def subscribe(receiver: DecisionReceiver) -> None:

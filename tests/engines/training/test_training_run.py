@@ -150,6 +150,29 @@ def test_everything_can_be_trained_on(tmp_path):
     assert bundle.seen(discs(60).frames).all()
 
 
+def test_twins_of_training_cells_are_not_tested_on(tmp_path):
+    cells = discs(90)
+    frames = cells.frames.copy()
+    frames[cells.labels == 1] = frames[1]
+    cells = dataclasses.replace(cells, frames=frames)
+    bundle = train(cells, out=tmp_path / "b", network="student", recipe=QUICK, quiet=True)
+    assert bundle.manifest.training["split"]["test"] == bundle.manifest.metrics["test"]["cells"] == 12
+    assert bundle.manifest.metrics["test"]["recall"]["B"] is None
+
+
+@pytest.mark.parametrize("name", ["my bundle", "-b", "ü", "b" * 65])
+def test_name_that_no_bundle_can_have_is_refused_before_training(name, tmp_path):
+    with pytest.raises(InputError, match="training: out: found"):
+        train(discs(30), out=tmp_path / name, network="student", recipe=QUICK, quiet=True)
+    assert not (tmp_path / name).exists()
+
+
+def test_directory_that_cannot_be_made_is_refused_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="training: out: found Not a directory, expected a directory"):
+        train(discs(30), out=tmp_path / "file" / "b", network="student", recipe=QUICK, quiet=True)
+
+
 def broken(**changes):
     return dataclasses.replace(discs(30), **changes)
 

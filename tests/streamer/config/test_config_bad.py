@@ -54,7 +54,7 @@ def refusal(path, text):
         (HEAD + "[journal]\nsync_s = 2", "journal.sync_s", "2", "<= 1"),
         (HEAD + '[journal]\non_fault = "panic"', "journal.on_fault", "panic", "panic"),
         (HEAD + '[security]\nserver_secret_key = "k"', "security.authorized_keys", "nothing", "public keys"),
-        (HEAD + "gate = 3", "gate", "an unknown key", ""),
+        (HEAD + "gate = 3", "streamer.gate", "an unknown key", ""),
         ("gate = 3\n" + HEAD, "gate", "3", "array"),
         (HEAD + '[gate]\nname = "g"', "gate", "{'name': 'g'}", "array"),
         (HEAD + GATE, "gate[0].where", "nothing", "a value"),
@@ -167,7 +167,21 @@ LINE = st.one_of(
     st.builds(
         "{} = {}".format,
         st.sampled_from(
-            ["bundle", "cells", "slots", "heartbeat_s", "ladder", "threads", "sort_delay_us", "armed", "name", "way", "where", "on_fault", "x"]
+            [
+                "bundle",
+                "cells",
+                "slots",
+                "heartbeat_s",
+                "ladder",
+                "threads",
+                "sort_delay_us",
+                "armed",
+                "name",
+                "way",
+                "where",
+                "on_fault",
+                "x",
+            ]
         ),
         SCALAR,
     ),

@@ -103,7 +103,3 @@ def test_a_frame_with_a_count_that_is_none_is_found(bad):
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_integers_are_always_finite(dtype):
     assert finite(np.full((3, 1, 2, 2), np.iinfo(dtype).max, dtype)).tolist() == [True] * 3
-
-
-def test_no_frames_are_no_answers():
-    assert finite(np.zeros((0, 1, 2, 2), np.float32)).tolist() == []

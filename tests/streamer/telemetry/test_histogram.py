@@ -1,5 +1,7 @@
 """Histograms count what numpy counts, edges inclusive above, however the values come in."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ CHECKED = settings(derandomize=True, deadline=None, max_examples=100)
 def count(values):
     """Return the counts by definition: the first bucket whose upper edge is not below the value."""
     bounds = [-np.inf, *EDGES, np.inf]
-    return [sum(low < value <= high for value in values) for low, high in zip(bounds, bounds[1:], strict=False)]
+    return [sum(low < value <= high for value in values) for low, high in pairwise(bounds)]
 
 
 @CHECKED
