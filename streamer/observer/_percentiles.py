@@ -13,8 +13,9 @@ def histogram_percentile(data: HistogramData, q: float) -> float:
     """Return the q-th percentile, interpolated linearly inside its bucket.
 
     The value searched is the smallest one that at least q percent of the values do not exceed; the answer lies in
-    the same bucket. The first bucket begins at 0 where its edge is positive. A bucket without a bound on one side
-    cannot be interpolated: the answer is then infinite rather than a number that flatters.
+    the same bucket. The first bucket begins at 0 where its edge is not negative, for then nothing negative is counted.
+    A bucket without a bound on one side cannot be interpolated: the answer is then infinite rather than a number that
+    flatters.
 
     Parameters
     ----------
@@ -26,7 +27,7 @@ def histogram_percentile(data: HistogramData, q: float) -> float:
     Returns
     -------
     float
-        In the unit of the edges; `inf` above the last edge, `-inf` below a first edge of 0 or less, `nan` where
+        In the unit of the edges; `inf` above the last edge, `-inf` below a negative first edge, `nan` where
         the histogram is empty.
     """
     if not 0 <= q <= 100:
@@ -65,4 +66,4 @@ def _bounds(data: HistogramData, bucket: int) -> tuple[float, float]:
     upper = edges[bucket] if bucket < len(edges) else math.inf
     if bucket:
         return edges[bucket - 1], upper
-    return (0.0 if edges and upper > 0 else -math.inf), upper
+    return (0.0 if edges and upper >= 0 else -math.inf), upper

@@ -64,7 +64,8 @@ def test_percentiles_ascend(values):
 
 def test_what_is_beyond_the_edges_is_infinite_and_nothing_is_nan():
     assert histogram_percentile(HistogramData((1.0,), (0, 3), 9.0), 50) == math.inf
-    assert histogram_percentile(HistogramData((0.0,), (3, 0), -9.0), 50) == -math.inf
+    assert histogram_percentile(HistogramData((-1.0,), (3, 0), -9.0), 50) == -math.inf
+    assert histogram_percentile(HistogramData((0.0, 1.0), (3, 0, 0), 0.0), 50) == 0.0
     assert math.isnan(histogram_percentile(HistogramData((1.0,), (0, 0), 0.0), 50))
     assert math.isnan(histogram_max(HistogramData((1.0,), (0, 0), 0.0)))
 
