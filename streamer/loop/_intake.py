@@ -46,7 +46,8 @@ class Intake:
             except zmq.Again:
                 break
             messages += 1
-            came += self.message(parts, time.monotonic_ns())
+            # A message that brings nothing counts too: a flood of bad ones must not keep the loop here.
+            came += max(1, self.message(parts, time.monotonic_ns()))
         return messages
 
     def message(self, parts: Sequence[Part], now_ns: int) -> int:

@@ -193,7 +193,7 @@ class _Loop:
                 live.log.warning("receiver", f"receiver {name!r} fell silent and was dropped")
         if now >= self._collect_at and live.batch is None and not len(live.waiting):
             self._collect_at = now + GC_INTERVAL_NS
-            gc.collect(0)
+            gc.collect(1 if live.series is not None else 2)
 
     def _publish_snapshot(self) -> None:
         snapshot = take_snapshot(self._live, self._snapshots)
