@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -43,11 +43,21 @@ class CellSender:
     ----------
     endpoint
         The streamer's cells endpoint.
+    counter
+        Returns the hardware counter now, in ticks of the series' timebase: the counter that trigger times are taken
+        from. By default this machine's monotonic clock, which suits a source that has no counter of its own.
     server_key, secret_key
         CURVE key files, needed beyond this machine.
     """
 
-    def __init__(self, endpoint: str, *, server_key: Path | None = None, secret_key: Path | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        counter: Callable[[], int] | None = None,
+        server_key: Path | None = None,
+        secret_key: Path | None = None,
+    ) -> None:
         curve = server_key is not None and secret_key is not None
         check_endpoint(endpoint, "cells endpoint", curve=curve)
         self._context = zmq.Context()
@@ -58,6 +68,7 @@ class CellSender:
             use_curve(self._socket, secret_key, server_key)
         self._socket.connect(endpoint)
         self._endpoint = endpoint
+        self._counter = counter
         self._series = ""
         self._schema: Schema | None = None
         self._hash = 0
@@ -205,9 +216,10 @@ class CellSender:
                 return totals
         raise SilentError(f"no totals of series {self._series} came within {timeout_s:g} s")
 
-    @staticmethod
-    def ticks_now(schema: Schema) -> int:
-        """Return this machine's monotonic clock in ticks of the schema's timebase; a camera has its own counter."""
+    def ticks_now(self, schema: Schema) -> int:
+        """Return the counter now, in ticks of the schema's timebase."""
+        if self._counter is not None:
+            return self._counter()
         return time.monotonic_ns() * schema.timebase[1] // (schema.timebase[0] * 1_000_000_000)
 
     def close(self) -> None:

@@ -27,15 +27,6 @@ def counter() -> int:
     return time.monotonic_ns() * TIMEBASE[1] // (TIMEBASE[0] * 1_000_000_000)
 
 
-class Camera(CellSender):
-    """A sender whose start and heartbeat messages carry the hardware counter, as the trigger times do."""
-
-    @staticmethod
-    def ticks_now(schema: Schema) -> int:
-        """Return the hardware counter now; the schema says how long its tick is."""
-        return counter()
-
-
 def grab(cells: Cells, rate: float) -> Iterator[tuple[np.ndarray, int]]:
     """Yield each cell's frame `(C, H, W)`, raw counts, and its trigger time in ticks. Replace it."""
     begin = time.monotonic()
@@ -64,7 +55,7 @@ def main() -> None:
         shape=cells.frames.shape[2:],  # None where each cell has its own size
         checksum="crc32",  # begin with it; leave it out when frames are known to arrive whole
     )
-    with Camera(chosen.to, server_key=chosen.server_key, secret_key=chosen.secret_key) as sender:
+    with CellSender(chosen.to, counter=counter, server_key=chosen.server_key, secret_key=chosen.secret_key) as sender:
         accepted = sender.start(chosen.series, schema, sort_delay_us=chosen.sort_delay_us)
         print(f"accepted: bundle {accepted.bundle} on {accepted.engine}, classes {', '.join(accepted.classes)}")
         for frame, ticks in grab(cells, chosen.rate):

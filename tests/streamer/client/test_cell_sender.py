@@ -264,11 +264,29 @@ class TestHeartbeat:
             sender.beat(now=True)
             assert streamer.hear(50) is None
 
-    def test_ticks_are_of_the_timebase(self):
+    def test_ticks_are_of_the_timebase(self, streamer):
         micro = Schema(channels=("a",), dtype="uint8", timebase=(1, 10**6), shape=(1, 1))
-        before = time.monotonic_ns()
-        ticks = CellSender.ticks_now(micro)
+        with CellSender(streamer.endpoint) as sender:
+            before = time.monotonic_ns()
+            ticks = sender.ticks_now(micro)
         assert before // 1000 <= ticks <= time.monotonic_ns() // 1000
+
+    def test_start_and_heartbeats_carry_the_given_counter(self, streamer, accept):
+        heard = []
+
+        def answer(parts):
+            message = decode_from_cytometer(parts[0])
+            heard.append(message.ticks)
+            return [accept(SCHEMA)] if isinstance(message, Start) else [Status("s", "armed", 0, Account())]
+
+        streamer.serve(answer)
+        with CellSender(streamer.endpoint, counter=iter(range(700, 800)).__next__) as sender:
+            sender.start("s", SCHEMA, timeout_s=20)
+            until = time.monotonic() + 20
+            while sender.status is None and time.monotonic() < until:
+                sender.beat(now=True)
+                time.sleep(0.01)
+        assert heard[:2] == [700, 701]
 
 
 class TestEnd:
