@@ -210,9 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _show(results: dict[str, dict[str, object]]) -> None:
-    print(
-        f"{'batch':>5}  {'engine':<18} {'p50 µs':>10} {'p99 µs':>10} {'cells/s':>10} {'× f32':>7} {'max error':>9} {'class ≠':>8}"
-    )
+    heads = f"{'batch':>5}  {'engine':<18} {'p50 µs':>10} {'p99 µs':>10} {'cells/s':>10}"
+    print(f"{heads} {'× f32':>7} {'max error':>9} {'class ≠':>8}")
     for rung, contenders in results.items():
         for name, figures in contenders.items():
             assert isinstance(figures, dict)  # noqa: S101 - made by compare

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from types import TracebackType
@@ -97,7 +98,9 @@ class DecisionReceiver:
         # A streamer that was started again has forgotten this receiver: subscribe anew while nothing is heard.
         silent = now - self._heard_at > 3 * self._heartbeat_s
         message = Subscribe(PROTOCOL_VERSION, self._name) if silent else Heartbeat()
-        self._socket.send(encode(message))
+        # To a streamer that is not there nothing can be queued for ever; what is lost is sent again at the next beat.
+        with contextlib.suppress(zmq.Again):
+            self._socket.send(encode(message), zmq.DONTWAIT)
 
     def _read(self) -> Decisions | Legend | Status | Totals:
         header, *parts = self._socket.recv_multipart()
@@ -120,7 +123,8 @@ class DecisionReceiver:
     def close(self) -> None:
         """Unsubscribe and close the connection."""
         if not self._socket.closed:
-            self._socket.send(encode(Unsubscribe()), zmq.DONTWAIT)
+            with contextlib.suppress(zmq.Again):
+                self._socket.send(encode(Unsubscribe()), zmq.DONTWAIT)
         self._context.destroy(200)
 
     def __enter__(self) -> DecisionReceiver:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engines.errors import CellgateError
 from streamer.client._errors import RefusedError, SilentError
+from streamer.client._pack import pack_block, pack_each
 from streamer.wire import (
     PROTOCOL_VERSION,
     Accepted,
@@ -27,6 +28,7 @@ from streamer.wire import (
     ToCytometer,
     Totals,
     check_endpoint,
+    decode_from_cytometer,
     decode_to_cytometer,
     encode,
     message_crc32,
@@ -98,6 +100,8 @@ class CellSender:
 
         Raises
         ------
+        WireError
+            Something given here breaks the protocol.
         RefusedError
             The streamer cannot take this series; the text says why.
         SilentError
@@ -114,7 +118,9 @@ class CellSender:
                 actuation_lead_us=actuation_lead_us,
                 info=info or {},
             )
-            self._try(encode(start))
+            header = encode(start)
+            decode_from_cytometer(header)  # what no streamer could take is said here, not waited for
+            self._try(header)
             answer = self._await(lambda m: isinstance(m, Accepted | Refused) and m.series in (series, ""), left)
             if isinstance(answer, Refused):
                 raise RefusedError(series, answer)
@@ -152,23 +158,20 @@ class CellSender:
     def parts(
         self, frames: NDArray[np.generic] | Sequence[NDArray[np.generic] | None], ticks: NDArray[np.uint64], seq: int
     ) -> list[bytes | memoryview]:
-        """Return the parts of the cells message that `send` would send."""
+        """Return the parts of the cells message that `send` would send.
+
+        Raises
+        ------
+        CellgateError
+            No series is open, or the frames are not what its schema says.
+        """
         schema = self._schema
         if schema is None:
             raise CellgateError("send: no series was started")
-        dtype = np.dtype(schema.dtype).newbyteorder("<")
-        shapes = None
-        body: list[bytes | memoryview]
-        if isinstance(frames, np.ndarray):
-            want = (len(ticks), len(schema.channels), *(schema.shape or frames.shape[2:]))
-            if frames.shape != want or frames.dtype != np.dtype(schema.dtype):
-                raise CellgateError(f"send: found {frames.dtype} {frames.shape}, expected {schema.dtype} {want}")
-        if isinstance(frames, np.ndarray) and schema.shape is not None:
-            body = [np.ascontiguousarray(frames, dtype).reshape(-1).view(np.uint8).data]
+        if schema.shape is None:
+            shapes, body = pack_each(frames, len(ticks), schema)
         else:
-            sizes = [(1, 1) if frame is None else frame.shape[1:] for frame in frames]
-            shapes = np.array(sizes, "<u2").tobytes()
-            body = [b"" if frame is None else np.ascontiguousarray(frame, dtype).tobytes() for frame in frames]
+            shapes, body = None, pack_block(frames, len(ticks), schema)
         tick_bytes = np.ascontiguousarray(ticks, "<u8").tobytes()
         header = encode(CellsHeader(self._series, seq, len(ticks), self._hash, tick_bytes, shapes))
         parts = [header, *body]
@@ -206,6 +209,8 @@ class CellSender:
 
         Raises `SilentError` if they do not come within `timeout_s`.
         """
+        if self._schema is None:
+            raise CellgateError("end: no series was started")
         last = self.next_seq - 1 if last_seq is None else last_seq
         until = time.monotonic() + timeout_s
         while (left := until - time.monotonic()) > 0:

@@ -1,8 +1,12 @@
 """What a user gets wrong is one line on stderr and exit code 2, never a traceback."""
 
+import sys
+
 import numpy as np
 import pytest
 import zmq
+
+from streamer.cli import main
 
 CASES = {
     "run: no such file": (["run", "--config", "nothing.toml"], "nothing.toml: file"),
@@ -59,16 +63,54 @@ def files(tmp_path, toy_bundle):
     np.savez(tmp_path / "cells.npz", frames=np.zeros((3, 2, 4, 4), np.uint16), channels=np.array(["a", "b"]))
 
 
+PROCESSES = [
+    "run: no such file",
+    "run: bad value",
+    "run: no bundle",
+    "run: unknown class",
+    "send: no such file",
+    "send: no share",
+    "send: bad endpoint",
+    "send: no such channel",
+    "send: bad series",
+    "demo: bad rate",
+    "bundle: no such directory",
+    "journal show: not one",
+    "watch: bad seconds",
+    "observe: bad address",
+    "keys: bad name",
+    "train: no such file",
+]
+"""One or more of each command run as a process of its own; the others, to save time, in this one."""
+
+
+def words(case, bundle):
+    return [str(bundle.path) if word == "BUNDLE" else word for word in CASES[case][0]]
+
+
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [case for case in CASES if case not in PROCESSES])
+def test_bad_input_is_told_in_one_line(monkeypatch, tmp_path, capsys, toy_bundle, case):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["cellgate", *words(case, toy_bundle)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    told = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert len(told.splitlines()) == 1
+    assert told.startswith("cellgate: ")
+    assert CASES[case][1] in told
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("case", PROCESSES)
 def test_bad_input_is_one_line_and_exit_code_2(cellgate, toy_bundle, case):
-    arguments, expected = CASES[case]
-    result = cellgate(*(str(toy_bundle.path) if word == "BUNDLE" else word for word in arguments))
+    result = cellgate(*words(case, toy_bundle))
     lines = [line for line in result.stderr.splitlines() if " INFO " not in line]
     assert result.returncode == 2, result.stderr
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("cellgate: ")
-    assert expected in lines[0]
+    assert CASES[case][1] in lines[0]
     assert "Traceback" not in result.stdout
 
 
