@@ -45,7 +45,7 @@ lock: ## choose versions anew within pyproject.toml and rewrite constraints.txt
 	@echo "choosing versions anew, in .venv-lock …"
 	@.venv-lock/bin/python -m pip --disable-pip-version-check install -qq -e '.[test,train,bench]'
 	@{ grep '^#' constraints.txt; .venv-lock/bin/python -m pip --disable-pip-version-check freeze --all \
-		--exclude-editable --exclude pip --exclude wheel | sed 's/+.*//' | LC_ALL=C sort -f; } > constraints.new
+		--exclude-editable --exclude pip --exclude wheel | sed 's/+.*//' | tr 'A-Z_' 'a-z-' | LC_ALL=C sort; } > constraints.new
 	@mv constraints.new constraints.txt && rm -rf .venv-lock
 	@echo "constraints.txt is rewritten; now: make test"
 
@@ -72,5 +72,5 @@ $(TEST): $(BASE)
 .PHONY: .check-python
 .check-python:
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "Cellgate needs Python 3.11 or later; found: $$(python3 --version 2>&1). Name one: make PYTHON=/path/to/python3.12"; \
+		echo "Cellgate needs Python 3.11 or later; found: $$($(or $(PYTHON),python3) --version 2>&1). Name one: make PYTHON=/path/to/python3.12"; \
 		exit 1; }

@@ -25,7 +25,7 @@ CASES = {
     "send: bad seed": (["send", "cells.npz", "--seed", "-1"], "seed"),
     "send: bad endpoint": (["send", "cells.npz", "--to", "tcp://10.0.0.1:5701"], "CURVE"),
     "send: no such channel": (["send", "cells.npz", "--channels", "a,nope", "--to", "ipc://nobody"], "nope"),
-    "send: bad series": (["send", "cells.npz", "--series", "no name!", "--to", "ipc://nobody"], "no name!"),
+    "send: bad series": (["send", "cells.npz", "--series", "no name!", "--to", "ipc://nobody"], "series"),
     "demo: bad rate": (["demo", "--rate", "0"], "demo: --rate: found 0.0"),
     "demo: rate of nothing": (["demo", "--rate", "nan"], "demo: --rate: found nan"),
     "demo: bad seconds": (["demo", "--seconds", "-3"], "demo: --seconds: found -3.0"),
