@@ -25,10 +25,10 @@ demo: $(BASE) ## run everything once on this machine, live; ARGS="--seconds 5" p
 dev: $(TEST) ## install what tests and training need (PyTorch too)
 
 test: lint ## lint, types, import contracts, then every test but the slow ones
-	$(BIN)/pytest -m "not slow" $(ARGS)
+	$(BIN)/pytest $(ARGS)
 
 test-fast: $(TEST) ## pytest alone; ARGS="-k wire" passes options
-	$(BIN)/pytest -m "not slow" $(ARGS)
+	$(BIN)/pytest $(ARGS)
 
 test-slow: $(TEST) ## the slow tests alone
 	$(BIN)/pytest -m slow $(ARGS)

@@ -122,9 +122,7 @@ def _openvino_default(graph: Path, batch: Frames, threads: int) -> tuple[str, Co
 
 
 def _openvino(graph: Path, batch: Frames, options: dict[str, object]) -> Contender:
-    # Without this, importing OpenVINO reports its use to its maker: docs/decisions/011.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino as ov
+    from engines.quiet_openvino import ov
 
     core = ov.Core()
     model = core.read_model(graph)

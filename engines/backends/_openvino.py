@@ -7,12 +7,12 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-import openvino as ov
 
 from engines.backends._interface import DEFAULT_LADDER, Frames, Predictions
 from engines.backends._wakeup import Wakeup
 from engines.bundle import Bundle, Precision
 from engines.errors import BundleError, EngineError
+from engines.quiet_openvino import ov
 
 
 class OpenVinoEngine:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
+from engines.quiet_openvino import ov
 from engines.training._export import OUTPUTS
 
 _BATCH = 256
@@ -45,7 +45,7 @@ def parity(
 
 def run(model: bytes, frames: NDArray[np.generic]) -> Mapping[str, NDArray[np.float32]]:
     """Return the outputs, by name, of a serialised ONNX model in float32 on the processor."""
-    core = openvino.Core()
+    core = ov.Core()
     # Processors with bfloat16 would otherwise be free to use it, and this is about the graph, not about rounding.
     compiled = core.compile_model(core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     parts = [compiled(frames[start : start + _BATCH]) for start in range(0, len(frames), _BATCH)]

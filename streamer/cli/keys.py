@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -29,8 +30,12 @@ def keys_command(
             raise InputError(file, "file", "there already", "a name that is not taken")
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        zmq.auth.create_certificates(directory, name)
-        secret.chmod(0o600)
+        mask = os.umask(0o077)  # before the files are there: a secret must not be readable even for a moment
+        try:
+            zmq.auth.create_certificates(directory, name)
+        finally:
+            os.umask(mask)
+        public.chmod(0o644)
     except OSError as error:
         raise InputError(directory, "directory", error.strerror or str(error), "a directory to write to") from error
     typer.echo(f"{public} (give away)\n{secret} (keep)")

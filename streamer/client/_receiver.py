@@ -24,10 +24,9 @@ from streamer.wire import (
     Subscribe,
     Totals,
     Unsubscribe,
-    check_endpoint,
+    connect,
     decode_to_sorter,
     encode,
-    use_curve,
 )
 
 
@@ -61,13 +60,14 @@ class DecisionReceiver:
         server_key: Path | None = None,
         secret_key: Path | None = None,
     ) -> None:
-        check_endpoint(endpoint, "decisions endpoint", curve=server_key is not None and secret_key is not None)
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 200)
-        if server_key is not None and secret_key is not None:
-            use_curve(self._socket, secret_key, server_key)
-        self._socket.connect(endpoint)
+        try:
+            connect(self._socket, endpoint, "decisions endpoint", server_key, secret_key)
+        except BaseException:
+            self._context.destroy(0)
+            raise
         self._name = name
         self._heartbeat_s = heartbeat_s
         self._beat_at = 0.0

@@ -27,12 +27,11 @@ from streamer.wire import (
     Status,
     ToCytometer,
     Totals,
-    check_endpoint,
+    connect,
     decode_from_cytometer,
     decode_to_cytometer,
     encode,
     message_crc32,
-    use_curve,
 )
 
 RESEND_S = 1.0
@@ -60,15 +59,15 @@ class CellSender:
         server_key: Path | None = None,
         secret_key: Path | None = None,
     ) -> None:
-        curve = server_key is not None and secret_key is not None
-        check_endpoint(endpoint, "cells endpoint", curve=curve)
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 1000)
         self._socket.setsockopt(zmq.SNDTIMEO, 30_000)
-        if server_key is not None and secret_key is not None:
-            use_curve(self._socket, secret_key, server_key)
-        self._socket.connect(endpoint)
+        try:
+            connect(self._socket, endpoint, "cells endpoint", server_key, secret_key)
+        except BaseException:
+            self._context.destroy(0)
+            raise
         self._endpoint = endpoint
         self._counter = counter
         self._series = ""

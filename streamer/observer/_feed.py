@@ -11,8 +11,7 @@ from pathlib import Path
 
 import zmq
 
-from engines.errors import InputError
-from streamer.wire import HistogramData, Snapshot, check_endpoint, decode_snapshot, use_curve
+from streamer.wire import HistogramData, Snapshot, connect, decode_snapshot
 
 _MAX_SNAPSHOT_BYTES = 1 << 20
 _POLL_MS = 100
@@ -105,23 +104,14 @@ class SnapshotFeed:
 def _connect(
     context: zmq.Context[zmq.Socket[bytes]], endpoint: str, server_key: Path | None, secret_key: Path | None
 ) -> zmq.Socket[bytes]:
-    if (server_key is None) != (secret_key is None):
-        given, lacking = ("--server-key", "--secret-key") if secret_key is None else ("--secret-key", "--server-key")
-        raise InputError("keys", given, "given alone", f"{lacking} beside it")
-    check_endpoint(endpoint, "--from", curve=server_key is not None)
     socket = context.socket(zmq.SUB)
-    if server_key is not None and secret_key is not None:
-        use_curve(socket, secret_key, server_key)
     socket.linger = 0
     socket.rcvhwm = 16
     socket.maxmsgsize = _MAX_SNAPSHOT_BYTES
     # A peer that vanished without a word (cable, power) is noticed and reconnected to.
     socket.heartbeat_ivl, socket.heartbeat_timeout = 2000, 6000
     socket.subscribe(b"")
-    try:
-        socket.connect(endpoint)
-    except zmq.ZMQError as error:
-        raise InputError("endpoint", "--from", endpoint, f"an address to connect to ({error.strerror})") from error
+    connect(socket, endpoint, "--from", server_key, secret_key)
     return socket
 
 

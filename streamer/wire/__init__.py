@@ -7,7 +7,7 @@ from streamer.wire._codec import (
     decode_to_sorter,
     encode,
 )
-from streamer.wire._endpoints import MAX_PART_BYTES, check_endpoint, serve_curve, use_curve
+from streamer.wire._endpoints import MAX_PART_BYTES, check_endpoint, connect, serve_curve, use_curve
 from streamer.wire._errors import WireError
 from streamer.wire._frames import CellFrames, FrameLayout, message_crc32
 from streamer.wire._messages import (
@@ -73,6 +73,7 @@ __all__ = [
     "Unsubscribe",
     "WireError",
     "check_endpoint",
+    "connect",
     "decode_from_cytometer",
     "decode_from_sorter",
     "decode_snapshot",

@@ -40,6 +40,29 @@ def serve_curve(socket: zmq.Socket[bytes], secret_key_file: Path) -> None:
     socket.curve_publickey, socket.curve_secretkey = public, secret
 
 
+def connect(
+    socket: zmq.Socket[bytes], endpoint: str, field: str, server_key: Path | None, secret_key: Path | None
+) -> None:
+    """Connect a client's `socket`: with CURVE where its own secret key and the server's public key are given.
+
+    Raises
+    ------
+    InputError
+        The endpoint is malformed, or wider than this machine without keys; one key is given without the other, or
+        cannot be used.
+    """
+    if (server_key is None) != (secret_key is None):
+        given, lacking = ("server key", "secret key") if secret_key is None else ("secret key", "server key")
+        raise InputError("keys", given, "given alone", f"the {lacking} beside it")
+    check_endpoint(endpoint, field, curve=server_key is not None)
+    if server_key is not None and secret_key is not None:
+        use_curve(socket, secret_key, server_key)
+    try:
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        raise InputError("endpoint", field, endpoint, f"an address to connect to ({error.strerror})") from error
+
+
 def use_curve(socket: zmq.Socket[bytes], secret_key_file: Path, server_public_key_file: Path) -> None:
     """Make `socket` a CURVE client: its own key pair, and the public key of the server it will talk to."""
     public, secret = _read_keys(secret_key_file, "client secret key")
