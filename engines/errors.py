@@ -25,7 +25,7 @@ class InputError(CellgateError):
     def __init__(self, source: object, field: str, found: object, expected: str) -> None:
         self.source, self.field, self.expected = str(source), field, expected
         self.found = _short(found)
-        super().__init__(f"{self.source}: {self.field}: found {self.found}, expected {self.expected}")
+        super().__init__(_line(f"{self.source}: {self.field}: found {self.found}, expected {self.expected}"))
 
 
 class BundleError(InputError):
@@ -45,6 +45,11 @@ class MissingExtraError(CellgateError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs the optional dependencies '{extra}': pip install 'cellgate[{extra}]'")
+
+
+def _line(text: str) -> str:
+    """Return the text on one line, without the control characters a file or message may hold."""
+    return "".join(c if c.isprintable() else "�" for c in " ".join(text.split()))
 
 
 def _short(value: object, limit: int = 120) -> str:

@@ -45,9 +45,12 @@ def fit_frames(frames: Frames, height: int, width: int, how: Fit) -> Frames:
 
 def background(frames: Frames) -> NDArray[np.float32]:
     """Return the median of each frame's outermost ring of pixels: `(n, C, h, w)` → `(n, C)` float32."""
-    ring = np.concatenate(
-        [frames[:, :, 0, :], frames[:, :, -1, :], frames[:, :, 1:-1, 0], frames[:, :, 1:-1, -1]], axis=2
-    )
+    edges = [frames[:, :, 0, :], frames[:, :, 1:-1, 0]]
+    if frames.shape[2] > 1:
+        edges.append(frames[:, :, -1, :])
+    if frames.shape[3] > 1:
+        edges.append(frames[:, :, 1:-1, -1])
+    ring = np.concatenate(edges, axis=2)
     median: NDArray[np.float32] = np.median(ring, axis=2).astype(np.float32)
     return median
 

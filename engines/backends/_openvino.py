@@ -11,7 +11,7 @@ import numpy as np
 from engines.backends._interface import DEFAULT_LADDER, Frames, Predictions
 from engines.backends._wakeup import Wakeup
 from engines.bundle import Bundle, Precision
-from engines.errors import BundleError, EngineError
+from engines.errors import BundleError, EngineError, InputError
 from engines.quiet_openvino import ov
 
 
@@ -47,10 +47,12 @@ class OpenVinoEngine:
     ) -> None:
         self._bundle = bundle
         self._ladder = tuple(sorted(set(ladder)))
+        if not self._ladder or self._ladder[0] < 1:
+            raise InputError("engine", "ladder", ladder, "one or more batch sizes of 1 or more")
         self._precision = precision
         self._wakeup = Wakeup()
         self._threads = threads
-        self._running: deque[tuple[Any, Frames, float]] = deque()
+        self._running: deque[tuple[Any, Frames, int, float]] = deque()
         self._done: deque[float] = deque()
         self._closed = False
         try:
@@ -102,6 +104,11 @@ class OpenVinoEngine:
             raise BundleError(graph, "input dtype", dtype.name, f"{self._bundle.dtype.name}, as the manifest says")
         widths = {"probabilities": len(spec.classes), "embedding": spec.outputs.embedding}
         widths["measurements"] = len(spec.outputs.measurements)
+        shape = model.input(0).get_partial_shape()
+        for axis, side in enumerate(self._bundle.frame_shape, 1):
+            if shape.rank.get_length() != 4 or (shape[axis].is_static and shape[axis].get_length() != side):
+                want = f"(n, {', '.join(map(str, self._bundle.frame_shape))}), as the manifest says"
+                raise BundleError(graph, "input shape", str(shape), want)
         for name, width in widths.items():
             shape = model.output(name).get_partial_shape()
             if shape.rank.get_length() != 2 or (shape[1].is_static and shape[1].get_length() != width):
@@ -151,6 +158,9 @@ class OpenVinoEngine:
         if not self.ready:
             raise EngineError(f"{self.name}: {'closed' if self._closed else 'a batch is under way already'}")
         n = len(frames)
+        if n < 1 or frames.shape[1:] != self._bundle.frame_shape or frames.dtype != self._bundle.dtype:
+            want = f"{self._bundle.dtype} (n, {', '.join(map(str, self._bundle.frame_shape))})"
+            raise EngineError(f"{self.name}: found {frames.dtype} {frames.shape}, expected {want}, n at least 1")
         if n > self._ladder[-1]:
             raise EngineError(f"{self.name}: a batch of {n} is above the top rung {self._ladder[-1]}")
         rung = next(rung for rung in self._ladder if rung >= n)
@@ -161,9 +171,10 @@ class OpenVinoEngine:
         request = self._requests[rung]
         try:
             request.set_input_tensor(ov.Tensor(padded, shared_memory=True))
-            self._running.append((request, frames, time.perf_counter()))
+            # The request does not own the memory: what it reads is kept alive here until it was collected.
+            self._running.append((request, padded, n, time.perf_counter()))
             request.start_async()
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             self._running.clear()
             raise EngineError(f"{self.name}: {_first_line(error)}") from error
 
@@ -175,7 +186,7 @@ class OpenVinoEngine:
         """Return the finished batch, or None; see `Engine.collect`."""
         if not self._running:
             return None
-        request, frames, started = self._running[0]
+        request, _, n, started = self._running[0]
         if not self._done:
             if timeout_s <= 0 or not request.wait_for(int(timeout_s * 1000)):
                 return None
@@ -189,7 +200,6 @@ class OpenVinoEngine:
             outputs = {name: request.get_tensor(name).data for name in ("probabilities", "embedding", "measurements")}
         except RuntimeError as error:
             raise EngineError(f"{self.name}: {_first_line(error)}") from error
-        n = len(frames)
         probabilities, embedding, measurements = (value[:n].copy() for value in outputs.values())
         return Predictions(probabilities, embedding, measurements, finished - started)
 
@@ -202,7 +212,7 @@ class OpenVinoEngine:
         if self._closed:
             return
         self._closed = True
-        for request, _, _ in self._running:
+        for request, _, _, _ in self._running:
             request.wait()
         self._running.clear()
         self._requests.clear()

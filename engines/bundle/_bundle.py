@@ -88,8 +88,9 @@ def load_bundle(path: str | Path) -> Bundle:
     try:
         with source.open("rb") as stream:
             raw = stream.read(_MAX_MANIFEST_BYTES + 1)
-    except OSError as error:
-        raise BundleError(directory, MANIFEST_NAME, error.strerror or str(error), "a bundle directory") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        found = getattr(error, "strerror", None) or str(error)
+        raise BundleError(directory, MANIFEST_NAME, found, "a bundle directory") from error
     if len(raw) > _MAX_MANIFEST_BYTES:
         raise BundleError(source, "size", "over 4 MiB", "at most 4 MiB")
     manifest = _decode(raw, source)
@@ -105,7 +106,7 @@ def load_bundle(path: str | Path) -> Bundle:
 def _decode(raw: bytes, source: Path) -> Manifest:
     try:
         head = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(source, "manifest", str(error), "JSON") from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         found = head.get("format") if isinstance(head, dict) else type(head).__name__

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import InputError
+
 Frames = NDArray[np.generic]
 
 
@@ -43,7 +45,7 @@ class Cells:
         return Cells(self.name, self.frames[where], self.channels, self.classes, labels)
 
     def select(self, channels: tuple[str, ...]) -> Frames:
-        """Return the frames of these channels only, in this order; `KeyError` names one that is missing."""
+        """Return the frames of these channels only, in this order; `InputError` names one that is missing."""
         where = [self._index(name) for name in channels]
         return self.frames if where == list(range(len(self.channels))) else self.frames[:, where]
 
@@ -51,4 +53,4 @@ class Cells:
         try:
             return self.channels.index(channel)
         except ValueError:
-            raise KeyError(f"channel {channel!r} is not among {', '.join(self.channels)}") from None
+            raise InputError(self.name, "channels", channel, f"one of {', '.join(self.channels)}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,18 @@ from engines.errors import CellsError
 
 _DTYPES = ("uint8", "uint16", "float32")
 _MAX_BYTES = 16 << 30
+# What zipfile, zlib and NumPy raise for archives that are damaged, encrypted or lie about their sizes.
+_BROKEN = (
+    ValueError,
+    zipfile.BadZipFile,
+    EOFError,
+    KeyError,
+    zlib.error,
+    RuntimeError,
+    NotImplementedError,
+    OverflowError,
+    MemoryError,
+)
 
 
 def read_npz(path: str | Path) -> Cells:
@@ -41,12 +54,15 @@ def read_npz(path: str | Path) -> Cells:
         raise
     except OSError as error:
         raise CellsError(source, "file", error.strerror or str(error), "a readable file") from error
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+    except _BROKEN as error:
         raise CellsError(source, "archive", str(error), "a whole .npz without pickled objects") from error
     return _check(source, arrays)
 
 
 def _check(source: Path, arrays: dict[str, NDArray[np.generic]]) -> Cells:
+    for key, value in arrays.items():
+        if not isinstance(value, np.ndarray):  # NumPy hands out members that are no arrays as bytes
+            raise CellsError(source, key, "no array", "an array of this name")
     for key in ("frames", "channels"):
         if key not in arrays:
             raise CellsError(source, key, "nothing", "an array of this name")
@@ -57,6 +73,7 @@ def _check(source: Path, arrays: dict[str, NDArray[np.generic]]) -> Cells:
         raise CellsError(source, "frames", f"dtype {frames.dtype.name}", " or ".join(_DTYPES))
     if frames.dtype.kind == "f" and not np.isfinite(frames).all():
         raise CellsError(source, "frames", "NaN or infinite counts", "finite counts")
+    frames = frames.astype(frames.dtype.newbyteorder("="), copy=False)
     channels = tuple(str(name) for name in np.atleast_1d(arrays["channels"]))
     if len(channels) != frames.shape[1] or len(set(channels)) != len(channels):
         raise CellsError(source, "channels", channels, f"{frames.shape[1]} distinct names, one per channel of frames")

@@ -118,6 +118,10 @@ class DecisionReceiver:
             self.missed += max(0, message.number - self._next_number)
             self._next_number = message.number + 1
             return Decisions(message.series, message.number, np.frombuffer(parts[0], DECISION))
+        if isinstance(message, Status) and self.legend is not None and message.series == self.legend.series:
+            # Status says which number comes next: so messages lost at the end of a series are seen too.
+            self.missed += max(0, message.number - self._next_number)
+            self._next_number = max(self._next_number, message.number)
         return message
 
     def close(self) -> None:

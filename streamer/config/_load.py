@@ -13,7 +13,7 @@ from streamer.config._model import Config
 from streamer.wire import check_endpoint
 
 _MAX_CONFIG_BYTES = 1 << 20
-_AT = re.compile(r" - at (?:key in )?`\$\.?(.*)`$")
+_AT = re.compile(r" - at (?:key in )?`\$\.?(.*)`$", re.DOTALL)
 
 
 def load_config(path: str | Path) -> Config:
@@ -30,7 +30,7 @@ def load_config(path: str | Path) -> Config:
         tree = tomllib.loads(raw.decode())
     except OSError as error:
         raise InputError(source, "file", error.strerror or str(error), "a readable configuration file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, numbers or nesting beyond all measure
         raise InputError(source, "TOML", str(error), "a valid TOML file") from error
     return parse_config(tree, source, source.parent)
 
@@ -44,7 +44,10 @@ def parse_config(tree: dict[str, object], source: object, base: Path) -> Config:
     section = config.streamer
     curve = config.security.server_secret_key is not None
     for field in ("cells", "decisions", "telemetry"):
-        check_endpoint(getattr(section, field), f"streamer.{field}", curve=curve)
+        try:
+            check_endpoint(getattr(section, field), f"streamer.{field}", curve=curve)
+        except InputError as error:
+            raise InputError(source, error.field, error.found, error.expected) from None
     if curve and config.security.authorized_keys is None:
         raise InputError(source, "security.authorized_keys", "nothing", "a directory of clients' public keys")
     _check_gates(config, source)
@@ -82,7 +85,7 @@ def _explain(error: msgspec.ValidationError, tree: object, source: object) -> In
     complaint = text[: match.start()] if match else text
     if missing := re.fullmatch(r"Object missing required field `(.*)`", complaint):
         return InputError(source, _join(path, missing[1]), "nothing", "a value")
-    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", complaint):
+    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", complaint, re.DOTALL):
         return InputError(source, _join(path, unknown[1]), "an unknown key", "the keys of docs/configuration.md")
     return InputError(source, path or "file", _value_at(tree, path), complaint.removeprefix("Expected "))
 

@@ -150,6 +150,8 @@ class Sessions:
         series.update_sent()
         account = series.account
         account.undelivered = live.outlet.undelivered
+        # The last word before the totals: from its number a receiver knows whether it has every message.
+        live.outlet.tell(self.status(series))
         live.series = None
         live.outlet.close_series()
         totals = Totals(series.id, series.ended, account, account.missing, series.journal.path.name)

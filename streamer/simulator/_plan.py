@@ -68,6 +68,9 @@ def make_plan(
         raise InputError("plan", "rate × seconds", f"{expected:.3g} cells", "at most 100 million")
     if recorded < 1:
         raise InputError("plan", "cells", recorded, "at least one")
+    for name, value in (("seed", seed), ("limit", limit)):
+        if value is not None and value < 0:
+            raise InputError("plan", name, value, "0 or more")
     rng = np.random.default_rng(seed)
     if arrivals == "even":
         trigger = np.arange(round(expected)) / rate
