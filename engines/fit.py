@@ -51,7 +51,7 @@ def background(frames: Frames) -> NDArray[np.float32]:
     if frames.shape[3] > 1:
         edges.append(frames[:, :, 1:-1, -1])
     ring = np.concatenate(edges, axis=2)
-    median: NDArray[np.float32] = np.median(ring, axis=2).astype(np.float32)
+    median: NDArray[np.float32] = np.median(ring.astype(np.float32), axis=2)
     return median
 
 

@@ -66,14 +66,7 @@ def _check(source: Path, arrays: dict[str, NDArray[np.generic]]) -> Cells:
     for key in ("frames", "channels"):
         if key not in arrays:
             raise CellsError(source, key, "nothing", "an array of this name")
-    frames = arrays["frames"]
-    if frames.ndim != 4 or 0 in frames.shape:
-        raise CellsError(source, "frames", f"shape {frames.shape}", "(cells, channels, height, width), none of them 0")
-    if frames.dtype.name not in _DTYPES:
-        raise CellsError(source, "frames", f"dtype {frames.dtype.name}", " or ".join(_DTYPES))
-    if frames.dtype.kind == "f" and not np.isfinite(frames).all():
-        raise CellsError(source, "frames", "NaN or infinite counts", "finite counts")
-    frames = frames.astype(frames.dtype.newbyteorder("="), copy=False)
+    frames = _check_frames(source, arrays["frames"])
     channels = tuple(str(name) for name in np.atleast_1d(arrays["channels"]))
     if len(channels) != frames.shape[1] or len(set(channels)) != len(channels):
         raise CellsError(source, "channels", channels, f"{frames.shape[1]} distinct names, one per channel of frames")
@@ -82,9 +75,23 @@ def _check(source: Path, arrays: dict[str, NDArray[np.generic]]) -> Cells:
     if "classes" not in arrays:
         raise CellsError(source, "classes", "nothing", "the names that labels index")
     classes = tuple(str(name) for name in np.atleast_1d(arrays["classes"]))
-    labels = arrays["labels"]
-    if labels.shape != (len(frames),) or labels.dtype.kind not in "iu":
-        raise CellsError(source, "labels", f"{labels.dtype} {labels.shape}", f"integers of shape ({len(frames)},)")
-    if labels.size and int(labels.max()) >= len(classes):
-        raise CellsError(source, "labels", int(labels.max()), f"below {len(classes)}, the number of classes")
-    return Cells(str(source), frames, channels, classes, np.maximum(labels.astype(np.int64), -1).astype(np.int16))
+    labels = _check_labels(source, arrays["labels"], len(frames), len(classes))
+    return Cells(str(source), frames, channels, classes, labels)
+
+
+def _check_frames(source: Path, frames: NDArray[np.generic]) -> NDArray[np.generic]:
+    if frames.ndim != 4 or 0 in frames.shape:
+        raise CellsError(source, "frames", f"shape {frames.shape}", "(cells, channels, height, width), none of them 0")
+    if frames.dtype.name not in _DTYPES:
+        raise CellsError(source, "frames", f"dtype {frames.dtype.name}", " or ".join(_DTYPES))
+    if frames.dtype.kind == "f" and not np.isfinite(frames).all():
+        raise CellsError(source, "frames", "NaN or infinite counts", "finite counts")
+    return frames.astype(frames.dtype.newbyteorder("="), copy=False)
+
+
+def _check_labels(source: Path, labels: NDArray[np.generic], cells: int, classes: int) -> NDArray[np.int16]:
+    if labels.shape != (cells,) or labels.dtype.kind not in "iu":
+        raise CellsError(source, "labels", f"{labels.dtype} {labels.shape}", f"integers of shape ({cells},)")
+    if labels.size and int(labels.max()) >= classes:
+        raise CellsError(source, "labels", int(labels.max()), f"below {classes}, the number of classes")
+    return np.maximum(labels.astype(np.int64), -1).astype(np.int16)

@@ -34,10 +34,8 @@ class Faults:
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise InputError("faults", name, value, "a share between 0 and 1")
-        if self.drop + self.duplicate + self.reorder + self.corrupt > 1:
-            raise InputError(
-                "faults", "drop + duplicate + reorder + corrupt", "more than 1", "shares that add up to 1 at most"
-            )
+        if (total := self.drop + self.duplicate + self.reorder + self.corrupt) > 1:
+            raise InputError("faults", "all shares together", total, "at most 1")
         if not (0 <= self.stall_every_s < 1e6 and 0 <= self.stall_s < 1e6):
             raise InputError("faults", "stall", (self.stall_every_s, self.stall_s), "seconds, 0 or more")
 
