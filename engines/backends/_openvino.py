@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.backends._interface import DEFAULT_LADDER, Frames, Predictions
 from engines.backends._wakeup import Wakeup
 from engines.bundle import Bundle, Precision
 from engines.errors import BundleError, EngineError, InputError
 from engines.quiet_openvino import ov
+
+OUTPUTS = ("probabilities", "embedding", "measurements")
+INLINE_BELOW_S = 300e-6
+"""A batch that takes less is run on the calling thread: handing it to another one and being woken costs more."""
 
 
 class OpenVinoEngine:
@@ -52,19 +57,20 @@ class OpenVinoEngine:
         self._precision = precision
         self._wakeup = Wakeup()
         self._threads = threads
-        self._running: deque[tuple[Any, Frames, int, float]] = deque()
+        self._running: _Batch | None = None
         self._done: deque[float] = deque()
         self._closed = False
+        self._inline: set[int] = set()
         try:
-            self._requests = self._compile()
+            self._rungs = self._compile()
         except BaseException:
             self._wakeup.close()
             raise
 
-    def _compile(self) -> dict[int, Any]:
+    def _compile(self) -> dict[int, _Rung]:
         graph = self._bundle.graph(self._precision)
         core = ov.Core()
-        requests = {}
+        rungs = {}
         try:
             model = core.read_model(graph)
             self._check_signature(model)
@@ -74,10 +80,12 @@ class OpenVinoEngine:
                 request = compiled.create_infer_request()
                 # The callback runs in one of OpenVINO's threads: it may only note the time and wake the loop.
                 request.set_callback(self._finished, None)
-                requests[rung] = request
+                # Of a fixed shape, so the tensors stay where they are from one batch to the next.
+                outputs = tuple(request.get_tensor(name).data for name in OUTPUTS)
+                rungs[rung] = _Rung(request, request.get_input_tensor(0).data, outputs)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot compile {graph}: {_first_line(error)}") from error
-        return requests
+        return rungs
 
     def _options(self) -> dict[str, object]:
         # Without the precision hint OpenVINO computes in bfloat16 on CPUs that have it, and answers differently.
@@ -94,7 +102,7 @@ class OpenVinoEngine:
         spec = self._bundle.manifest
         graph = self._bundle.graph(self._precision)
         found = {name for output in model.outputs for name in output.get_names()}
-        wanted = {"probabilities", "embedding", "measurements"}
+        wanted = set(OUTPUTS)
         if not wanted <= found:
             raise BundleError(graph, "outputs", sorted(found), ", ".join(sorted(wanted)))
         if len(model.inputs) != 1:
@@ -130,8 +138,12 @@ class OpenVinoEngine:
         return self._ladder
 
     def warm(self, repeats: int = 5) -> dict[int, float]:
-        """Run every rung a few times; return the best time of each in seconds."""
+        """Run every rung a few times; return the best time of each in seconds.
+
+        It also settles which rungs are so quick that they are run on the calling thread.
+        """
         best = {}
+        self._inline.clear()
         for rung in self._ladder:
             frames = np.zeros((rung, *self._bundle.frame_shape), self._bundle.dtype)
             times = []
@@ -142,6 +154,8 @@ class OpenVinoEngine:
                     raise EngineError(f"{self.name}: a batch of {rung} was not done after 60 s of warm-up")
                 times.append(predictions.seconds)
             best[rung] = min(times)
+            if best[rung] < INLINE_BELOW_S:
+                self._inline.add(rung)
         return best
 
     def take(self, waiting: int) -> int:
@@ -151,7 +165,7 @@ class OpenVinoEngine:
     @property
     def ready(self) -> bool:
         """Whether `submit` can be called now."""
-        return not self._closed and not self._running
+        return not self._closed and self._running is None
 
     def submit(self, frames: Frames) -> None:
         """Start a batch; see `Engine.submit`."""
@@ -163,19 +177,20 @@ class OpenVinoEngine:
             raise EngineError(f"{self.name}: found {frames.dtype} {frames.shape}, expected {want}, n at least 1")
         if n > self._ladder[-1]:
             raise EngineError(f"{self.name}: a batch of {n} is above the top rung {self._ladder[-1]}")
-        rung = next(rung for rung in self._ladder if rung >= n)
-        padded = frames
-        if rung != n:
-            padded = np.zeros((rung, *frames.shape[1:]), frames.dtype)
-            padded[:n] = frames
-        request = self._requests[rung]
+        size = next(rung for rung in self._ladder if rung >= n)
+        rung = self._rungs[size]
+        # Copied rather than shared: it costs a hundredth of the inference at most, and the request owns its memory.
+        rung.frames[:n] = frames
+        rung.frames[n:] = 0
+        self._running = _Batch(rung, n, time.perf_counter())
         try:
-            request.set_input_tensor(ov.Tensor(padded, shared_memory=True))
-            # The request does not own the memory: what it reads is kept alive here until it was collected.
-            self._running.append((request, padded, n, time.perf_counter()))
-            request.start_async()
-        except (RuntimeError, ValueError) as error:
-            self._running.clear()
+            if size in self._inline:
+                rung.request.infer()
+                self._finished(None)
+            else:
+                rung.request.start_async()
+        except RuntimeError as error:
+            self._running = None
             raise EngineError(f"{self.name}: {_first_line(error)}") from error
 
     def _finished(self, _: object) -> None:
@@ -184,9 +199,10 @@ class OpenVinoEngine:
 
     def collect(self, timeout_s: float = 0.0) -> Predictions | None:
         """Return the finished batch, or None; see `Engine.collect`."""
-        if not self._running:
+        batch = self._running
+        if batch is None:
             return None
-        request, _, n, started = self._running[0]
+        request = batch.rung.request
         if not self._done:
             if timeout_s <= 0 or not request.wait_for(int(timeout_s * 1000)):
                 return None
@@ -194,14 +210,13 @@ class OpenVinoEngine:
                 time.sleep(0)
         self._wakeup.clear()
         finished = self._done.popleft()
-        self._running.popleft()
+        self._running = None
         try:
             request.wait()  # already done: raises here if it failed
-            outputs = {name: request.get_tensor(name).data for name in ("probabilities", "embedding", "measurements")}
         except RuntimeError as error:
             raise EngineError(f"{self.name}: {_first_line(error)}") from error
-        probabilities, embedding, measurements = (value[:n].copy() for value in outputs.values())
-        return Predictions(probabilities, embedding, measurements, finished - started)
+        probabilities, embedding, measurements = (value[: batch.n].copy() for value in batch.rung.outputs)
+        return Predictions(probabilities, embedding, measurements, finished - batch.started)
 
     def fileno(self) -> int:
         """Return the descriptor that is readable while a finished batch waits."""
@@ -212,11 +227,27 @@ class OpenVinoEngine:
         if self._closed:
             return
         self._closed = True
-        for request, _, _, _ in self._running:
-            request.wait()
-        self._running.clear()
-        self._requests.clear()
+        if self._running is not None:
+            self._running.rung.request.wait()
+            self._running = None
+        self._rungs.clear()
         self._wakeup.close()
+
+
+class _Rung(NamedTuple):
+    """A compiled batch size: its request, and the request's own memory."""
+
+    request: Any
+    frames: Frames
+    outputs: tuple[NDArray[np.float32], ...]
+
+
+class _Batch(NamedTuple):
+    """What is under way: n cells on a rung since `started`."""
+
+    rung: _Rung
+    n: int
+    started: float
 
 
 def _first_line(error: Exception) -> str:

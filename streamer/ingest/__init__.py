@@ -3,10 +3,11 @@
 from streamer.ingest._clock import TickClock
 from streamer.ingest._placing import Placement, finite
 from streamer.ingest._sequence import MAX_JUMP, WINDOW, SequenceWindow
-from streamer.ingest._slots import Facts, SlotPool, Slots
+from streamer.ingest._slots import FACTS, Facts, SlotPool, Slots
 from streamer.ingest._waiting import WaitingLine
 
 __all__ = [
+    "FACTS",
     "MAX_JUMP",
     "WINDOW",
     "Facts",

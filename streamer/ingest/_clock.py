@@ -46,6 +46,15 @@ class TickClock:
         exact = [int(t) * self._numerator // self._denominator + self.offset_ns for t in ticks.tolist()]
         return np.array([min(max(value, int(_MIN)), int(_MAX)) for value in exact], np.int64)
 
+    def to_host_one(self, ticks: int) -> int:
+        """Return what `to_host` returns, for a single trigger time: the live path mostly has one."""
+        if self._ns_is_ticks:
+            host = (ticks + self.offset_ns) % 2**64
+            host -= 2**64 if host >= 2**63 else 0
+        else:
+            host = ticks * self._numerator // self._denominator + self.offset_ns
+        return min(max(host, -(2**62)), 2**62)
+
     def ticks_of(self, duration_ns: int) -> int:
         """Return the number of ticks in a duration, rounded down."""
         return duration_ns * self._denominator // self._numerator % 2**64

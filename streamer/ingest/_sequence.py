@@ -53,6 +53,12 @@ class SequenceWindow:
             raise WireError(Rejection.SEQ_RANGE, "seq", seq, f"{max(0, high - window)} or later")
         if seq > high + self._max_jump:
             raise WireError(Rejection.SEQ_RANGE, "seq", seq, f"at most {high + self._max_jump}")
+        if seq == high and n == 1:
+            # By far the most frequent case: the next cell, alone.
+            self._seen[seq % window] = True
+            self.high = seq + 1
+            self.received += 1
+            return None
         if seq >= high:
             self._advance(seq + n)
             self._mark(seq, n)

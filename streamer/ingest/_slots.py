@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,20 +9,13 @@ Frames = NDArray[np.generic]
 Slots = NDArray[np.intp]
 
 
-class Facts(NamedTuple):
-    """What is known of n cells besides their frames; times are in the streamer's monotonic clock."""
-
-    seq: NDArray[np.uint64]
-    ticks: NDArray[np.uint64]
-    trigger_ns: NDArray[np.int64]
-    arrival_ns: NDArray[np.int64]
-    deadline_ns: NDArray[np.int64]
-
-    def at(self, where: NDArray[np.generic] | slice) -> Facts:
-        """Return the facts of some of the cells: indices, booleans or a slice."""
-        return Facts(
-            self.seq[where], self.ticks[where], self.trigger_ns[where], self.arrival_ns[where], self.deadline_ns[where]
-        )
+FACTS = np.dtype(
+    [("seq", "<u8"), ("ticks", "<u8"), ("trigger_ns", "<i8"), ("arrival_ns", "<i8"), ("deadline_ns", "<i8")]
+)
+"""What is known of a cell besides its frame. The times are in the streamer's monotonic clock; `deadline_ns` is
+INT64_MAX without a deadline."""
+Facts = NDArray[np.void]
+"""`(n,)` of `FACTS`: one row per cell, so that a batch's worth is taken or put in one go."""
 
 
 class SlotPool:
@@ -38,7 +29,7 @@ class SlotPool:
     frames
         `(slots, C, H, W)` of the bundle's dtype.
     facts
-        What is known of the cell in each slot, `(slots,)` each; `deadline_ns` is INT64_MAX without a deadline.
+        `(slots,)` of `FACTS`: what is known of the cell in each slot.
     """
 
     def __init__(self, slots: int, frame_shape: tuple[int, int, int], dtype: np.dtype[np.generic]) -> None:
@@ -46,13 +37,7 @@ class SlotPool:
         # Touched now (zeros alone are mapped on first use), so that no page fault waits for the first cells.
         self.frames: Frames = np.empty((slots, *frame_shape), dtype)
         self.frames.fill(0)
-        self.facts = Facts(
-            seq=np.zeros(slots, np.uint64),
-            ticks=np.zeros(slots, np.uint64),
-            trigger_ns=np.zeros(slots, np.int64),
-            arrival_ns=np.zeros(slots, np.int64),
-            deadline_ns=np.zeros(slots, np.int64),
-        )
+        self.facts: Facts = np.zeros(slots, FACTS)
         self._ring: Slots = np.arange(slots, dtype=np.intp)
         self._head = 0
         self.free = slots
@@ -75,11 +60,6 @@ class SlotPool:
         if first < n:
             self._ring[: n - first] = slots[first:]
         self.free += n
-
-    def note(self, slots: Slots, facts: Facts) -> None:
-        """Write down the facts of the cells in these slots."""
-        for column, values in zip(self.facts, facts, strict=True):
-            column[slots] = values
 
     def gather(self, slots: Slots) -> Frames:
         """Return the frames in these slots as one contiguous array: a view where they lie in a row, else a copy."""

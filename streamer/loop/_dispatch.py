@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.errors import EngineError
 from streamer.loop._live import Batch, Live
+from streamer.loop._series import Series
 from streamer.loop._settle import settle_classified, settle_unclassified
 from streamer.vocabulary import Reason
 
@@ -30,6 +32,8 @@ class Dispatch:
     def __init__(self, live: Live, best_seconds: dict[int, float]) -> None:
         self._live = live
         self._best_ns = {rung: int(seconds * 1e9) for rung, seconds in best_seconds.items()}
+        self._smallest = min(self._best_ns)
+        self._margin_ns = int(live.config.timing.publish_margin_us * 1000)
         self._slowdown = 1.0
 
     def collect(self, timeout_s: float = 0.0) -> bool:
@@ -46,7 +50,7 @@ class Dispatch:
         if predictions is None:
             return False
         live.batch = None
-        settle_classified(live, batch.series, live.pool.facts.at(batch.slots), predictions)
+        settle_classified(live, batch.series, live.pool.facts[batch.slots], predictions)
         live.pool.release(batch.slots)
         n = len(batch.slots)
         live.meters.batch(n, len(live.waiting), predictions.seconds)
@@ -59,12 +63,12 @@ class Dispatch:
         series = live.series
         if live.batch is not None or series is None or not len(live.waiting):
             return False
-        n = live.engine.take(len(live.waiting))
-        if series.deadline_after_ns is not None:
-            self._shed_hopeless()
-            if not len(live.waiting):
+        if series.deadline_after_ns is None:
+            n = live.engine.take(len(live.waiting))
+        else:
+            n = self._in_time(series)
+            if not n:
                 return False
-            n = self._in_time(live.engine.take(len(live.waiting)))
         slots = live.waiting.pop(n)
         batch = Batch(series, slots)
         try:
@@ -79,48 +83,42 @@ class Dispatch:
         """Send everything undecided to waste: for the very end, as slots on the engine are not given back."""
         live = self._live
         if live.batch is not None:
-            settle_unclassified(live, live.batch.series, live.pool.facts.at(live.batch.slots), reason)
+            settle_unclassified(live, live.batch.series, live.pool.facts[live.batch.slots], reason)
             live.batch = None
         if live.series is not None and len(live.waiting):
             slots = live.waiting.pop(len(live.waiting))
-            settle_unclassified(live, live.series, live.pool.facts.at(slots), reason)
+            settle_unclassified(live, live.series, live.pool.facts[slots], reason)
             live.pool.release(slots)
         while live.backlog:
             chunk = live.backlog.popleft()
             settle_unclassified(live, chunk.series, chunk.facts, reason)
 
-    def _shed_hopeless(self) -> None:
+    def _in_time(self, series: Series) -> int:
+        """Shed the cells that cannot be in time any more; return the largest batch of the rest that can, 0 for none."""
         live = self._live
-        waiting = live.waiting.peek(len(live.waiting))
-        deadlines = live.pool.facts.deadline_ns[waiting]
-        last_moment = time.monotonic_ns() + self._estimate_ns(self._smallest) + self._margin_ns
-        hopeless = deadlines < last_moment
-        if not hopeless.any():
-            return
+        deadlines = live.pool.facts["deadline_ns"][live.waiting.peek(len(live.waiting))]
+        now = time.monotonic_ns() + self._margin_ns
+        soonest = now + self._estimate_ns(self._smallest)
+        if int(deadlines.min()) < soonest:
+            hopeless = deadlines < soonest
+            self._shed(series, hopeless)
+            deadlines = deadlines[~hopeless]
+            if not len(deadlines):
+                return 0
+        n = live.engine.take(len(deadlines))
+        earliest = int(deadlines[:n].min())
+        while n > self._smallest and earliest < now + self._estimate_ns(n):
+            n = max(rung for rung in self._best_ns if rung < n)
+            earliest = int(deadlines[:n].min())
+        return n
+
+    def _shed(self, series: Series, hopeless: NDArray[np.bool_]) -> None:
+        live = self._live
         # An estimate that sheds everything would never be corrected by a new measurement: let it recover.
         self._slowdown = max(1.0, self._slowdown * 0.98)
         slots = live.waiting.take_where(hopeless)
-        assert live.series is not None  # noqa: S101 - cells only wait while their series is open
-        settle_unclassified(live, live.series, live.pool.facts.at(slots), Reason.LATE)
+        settle_unclassified(live, series, live.pool.facts[slots], Reason.LATE)
         live.pool.release(slots)
-
-    def _in_time(self, n: int) -> int:
-        """Return the largest batch up to `n` whose cells would all be in time."""
-        live = self._live
-        now = time.monotonic_ns() + self._margin_ns
-        earliest = np.minimum.accumulate(live.pool.facts.deadline_ns[live.waiting.peek(n)])
-        for size in sorted({rung for rung in self._best_ns if rung < n} | {n}, reverse=True):
-            if earliest[size - 1] >= now + self._estimate_ns(size):
-                return size
-        return min(n, self._smallest)
-
-    @property
-    def _smallest(self) -> int:
-        return min(self._best_ns)
-
-    @property
-    def _margin_ns(self) -> int:
-        return int(self._live.config.timing.publish_margin_us * 1000)
 
     def _estimate_ns(self, n: int) -> int:
         rung = min((rung for rung in self._best_ns if rung >= n), default=max(self._best_ns))
@@ -135,5 +133,5 @@ class Dispatch:
         live = self._live
         live.batch = None
         live.log.warning("engine", error)
-        settle_unclassified(live, batch.series, live.pool.facts.at(batch.slots), Reason.ENGINE_FAULT)
+        settle_unclassified(live, batch.series, live.pool.facts[batch.slots], Reason.ENGINE_FAULT)
         live.pool.release(batch.slots)

@@ -9,7 +9,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from streamer.ingest import Facts, finite
+from streamer.ingest import FACTS, Facts, finite
 from streamer.loop._live import Backlog, Live
 from streamer.loop._series import NO_DEADLINE, Series
 from streamer.loop._sessions import Sessions
@@ -97,9 +97,9 @@ class Intake:
         series.heard_ns = now_ns
         facts = _facts(series, header, now_ns)
         if fresh is not None:
-            facts = facts.at(fresh)
+            facts = facts[fresh]
             frames = frames[fresh] if isinstance(frames, np.ndarray) else _chosen(frames, fresh)
-        n = len(facts.seq)
+        n = len(facts)
         if n:
             series.account.pending += n
             self._accept(series, frames, facts)
@@ -110,7 +110,7 @@ class Intake:
     ) -> None:
         if isinstance(frames, list):
             for index, frame in enumerate(frames):
-                one = facts.at(slice(index, index + 1))
+                one = facts[index : index + 1]
                 if frame is None:
                     settle_unclassified(self._live, series, one, Reason.INCOMPLETE)
                 else:
@@ -119,13 +119,13 @@ class Intake:
         if frames.dtype.kind == "f":
             whole = finite(frames)
             if not whole.all():
-                settle_unclassified(self._live, series, facts.at(~whole), Reason.INCOMPLETE)
-                frames, facts = frames[whole], facts.at(whole)
+                settle_unclassified(self._live, series, facts[~whole], Reason.INCOMPLETE)
+                frames, facts = frames[whole], facts[whole]
         self._place(series, frames, facts)
 
     def _place(self, series: Series, frames: NDArray[np.generic], facts: Facts) -> None:
         live = self._live
-        short = len(facts.seq) - live.pool.free
+        short = len(facts) - live.pool.free
         if series.deadline_after_ns is None:
             if short > 0 or live.backlog:
                 live.backlog.append(Backlog(series, frames, facts))
@@ -134,17 +134,17 @@ class Intake:
         elif short > 0:
             chosen = self._shed(series, facts, short)
             if chosen is not None:
-                frames, facts = frames[chosen], facts.at(chosen)
+                frames, facts = frames[chosen], facts[chosen]
         self._put(series, frames, facts)
 
     def _put(self, series: Series, frames: NDArray[np.generic], facts: Facts) -> None:
         live = self._live
-        n = len(facts.seq)
+        n = len(facts)
         if not n:
             return
         slots = live.pool.acquire(n)
         series.placement.place(frames, live.pool.frames, slots)
-        live.pool.note(slots, facts)
+        live.pool.facts[slots] = facts
         live.waiting.push(slots)
 
     def _shed(self, series: Series, facts: Facts, short: int) -> NDArray[np.bool_] | None:
@@ -154,17 +154,17 @@ class Intake:
         """
         live = self._live
         waiting = live.waiting.peek(len(live.waiting))
-        deadlines = np.concatenate([live.pool.facts.deadline_ns[waiting], facts.deadline_ns])
+        deadlines = np.concatenate([live.pool.facts["deadline_ns"][waiting], facts["deadline_ns"]])
         shed = np.zeros(len(deadlines), np.bool_)
         shed[np.argpartition(deadlines, short - 1)[:short]] = True
         old, new = shed[: len(waiting)], shed[len(waiting) :]
         if old.any():
             slots = live.waiting.take_where(old)
-            settle_unclassified(live, series, live.pool.facts.at(slots), Reason.OVERLOAD)
+            settle_unclassified(live, series, live.pool.facts[slots], Reason.OVERLOAD)
             live.pool.release(slots)
         if not new.any():
             return None
-        settle_unclassified(live, series, facts.at(new), Reason.OVERLOAD)
+        settle_unclassified(live, series, facts[new], Reason.OVERLOAD)
         return ~new
 
     def _place_backlog(self) -> bool:
@@ -172,22 +172,28 @@ class Intake:
         backlog = self._live.backlog
         while backlog and self._live.pool.free:
             chunk = backlog.popleft()
-            n = min(self._live.pool.free, len(chunk.facts.seq))
-            if n < len(chunk.facts.seq):
-                backlog.appendleft(Backlog(chunk.series, chunk.frames[n:], chunk.facts.at(slice(n, None))))
-            self._put(chunk.series, chunk.frames[:n], chunk.facts.at(slice(0, n)))
+            n = min(self._live.pool.free, len(chunk.facts["seq"]))
+            if n < len(chunk.facts["seq"]):
+                backlog.appendleft(Backlog(chunk.series, chunk.frames[n:], chunk.facts[n:]))
+            self._put(chunk.series, chunk.frames[:n], chunk.facts[:n])
         return not backlog
 
 
 def _facts(series: Series, header: CellsHeader, now_ns: int) -> Facts:
-    n = header.n
-    ticks = np.frombuffer(header.ticks, "<u8").astype(np.uint64, copy=False)
     # No cell is triggered after it arrived: that bounds a wrong counter and the bias of the clock mapping.
-    trigger = np.minimum(series.clock.to_host(ticks), now_ns)
     after = series.deadline_after_ns
-    deadline = np.full(n, NO_DEADLINE, np.int64) if after is None else trigger + after
-    seq = np.arange(header.seq, header.seq + n, dtype=np.uint64)
-    return Facts(seq, ticks, trigger, np.full(n, now_ns, np.int64), deadline)
+    if header.n == 1:
+        ticks = int.from_bytes(header.ticks, "little")
+        trigger_ns = min(series.clock.to_host_one(ticks), now_ns)
+        deadline_ns = NO_DEADLINE if after is None else trigger_ns + after
+        return np.array([(header.seq, ticks, trigger_ns, now_ns, deadline_ns)], FACTS)
+    facts = np.empty(header.n, FACTS)
+    facts["seq"] = np.arange(header.seq, header.seq + header.n, dtype=np.uint64)
+    facts["ticks"] = np.frombuffer(header.ticks, "<u8")
+    facts["trigger_ns"] = np.minimum(series.clock.to_host(facts["ticks"]), now_ns)
+    facts["arrival_ns"] = now_ns
+    facts["deadline_ns"] = NO_DEADLINE if after is None else facts["trigger_ns"] + after
+    return facts
 
 
 def _chosen(frames: list[NDArray[np.generic] | None], where: NDArray[np.bool_]) -> list[NDArray[np.generic] | None]:

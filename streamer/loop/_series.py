@@ -83,11 +83,19 @@ class Series:
         n = len(reasons)
         account.pending -= n
         account.decided += n
+        if n == 1:
+            self._count(int(reasons[0]), 1)
+            return
         counts = np.bincount(reasons)
-        account.kept += int(counts[0])
-        for code in np.flatnonzero(counts[1:]).tolist():
-            label = _LABELS[code + 1]
-            account.not_kept[label] = account.not_kept.get(label, 0) + int(counts[code + 1])
+        for code in np.flatnonzero(counts).tolist():
+            self._count(code, int(counts[code]))
+
+    def _count(self, code: int, cells: int) -> None:
+        if code == Reason.KEPT:
+            self.account.kept += cells
+        else:
+            label = _LABELS[code]
+            self.account.not_kept[label] = self.account.not_kept.get(label, 0) + cells
 
     def finish(self, ended: Ended, last_seq: int | None = None) -> None:
         """Take no more cells; the series closes when those it has are decided."""

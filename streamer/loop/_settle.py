@@ -29,7 +29,7 @@ def settle_classified(live: Live, series: Series, facts: Facts, predictions: Pre
     now = time.monotonic_ns()
     verdicts = decide(
         predictions.probabilities,
-        facts.deadline_ns - now >= margin_ns if timed else None,
+        facts["deadline_ns"] - now >= margin_ns if timed else None,
         live.gates,
         min_confidence=config.decision.min_confidence,
         armed=live.armed and not _journal_disarms(live, series),
@@ -64,12 +64,12 @@ def settle_unclassified(live: Live, series: Series, facts: Facts, reason: Reason
 
 
 def _records(series: Series, facts: Facts, now: int) -> NDArray[np.void]:
-    records = np.zeros(len(facts.seq), DECISION)
-    records["seq"] = facts.seq
-    records["ticks"] = facts.ticks
+    records = np.zeros(len(facts), DECISION)
+    records["seq"] = facts["seq"]
+    records["ticks"] = facts["ticks"]
     if series.sort_delay_us is not None:
-        records["actuate"] = facts.ticks + np.uint64(series.sort_delay_ticks)
-    records["slack_us"] = slack_us(facts.deadline_ns, now)
+        records["actuate"] = facts["ticks"] + np.uint64(series.sort_delay_ticks)
+    records["slack_us"] = slack_us(facts["deadline_ns"], now)
     return records
 
 
@@ -84,14 +84,14 @@ def _book(
     entries = np.zeros(len(records), record_dtype(len(live.class_totals)))
     for name in ("seq", "ticks", "way", "reason", "gate", "class_"):
         entries[name] = records[name]
-    entries["arrival_ns"] = facts.arrival_ns
+    entries["arrival_ns"] = facts["arrival_ns"]
     entries["decided_ns"] = now
-    entries["slack_ns"] = np.where(facts.deadline_ns == NO_DEADLINE, NO_DEADLINE, facts.deadline_ns - now)
+    entries["slack_ns"] = np.where(facts["deadline_ns"] == NO_DEADLINE, NO_DEADLINE, facts["deadline_ns"] - now)
     entries["probabilities"] = np.nan if predictions is None else predictions.probabilities
     series.journal.append(entries)
     series.count_decided(records["reason"])
-    timed = facts.deadline_ns if series.deadline_after_ns is not None else None
-    live.meters.decided(now, facts.arrival_ns, facts.trigger_ns, timed)
+    timed = facts["deadline_ns"] if series.deadline_after_ns is not None else None
+    live.meters.decided(now, facts["arrival_ns"], facts["trigger_ns"], timed)
 
 
 def _journal_disarms(live: Live, series: Series) -> bool:

@@ -154,7 +154,8 @@ class _Loop:
         self._dispatch.collect()
         # Up to one full batch at a time, so that a flood of cells never keeps the engine waiting for its next batch.
         self._intake.drain(self._top)
-        self._dispatch.start()
+        if self._dispatch.start():
+            self._dispatch.collect()  # a quick engine has answered already
         now = time.monotonic_ns()
         if live.series is not None or live.closing:
             self._sessions.advance(now)
@@ -169,7 +170,7 @@ class _Loop:
 
     def _timeout_ms(self) -> int:
         live = self._live
-        if live.backlog and live.pool.free:
+        if (live.backlog and live.pool.free) or (live.batch is None and len(live.waiting)):
             return 0
         soonest = min(self._snapshot_at, self._heartbeat_at) - time.monotonic_ns()
         # A closing journal and an ended series are looked after without an event of their own.

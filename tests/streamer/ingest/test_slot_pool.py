@@ -84,26 +84,6 @@ def test_the_pool_starts_whole_and_empty():
     assert not pool.frames.any()
 
 
-def test_facts_are_noted_at_their_slots():
-    pool = pool_of()
-    columns = [np.array([1, 2, 3], column.dtype) * (i + 1) for i, column in enumerate(pool.facts)]
-    pool.note(np.array([6, 0, 3]), Facts(*columns))
-    for i, column in enumerate(pool.facts):
-        assert column.tolist() == [2 * (i + 1), 0, 0, 3 * (i + 1), 0, 0, i + 1, 0]
-    part = pool.facts.at(np.array([3, 6]))
-    assert part.seq.tolist() == [3, 1]
-    assert part.deadline_ns.tolist() == [15, 5]
-    assert pool.facts.at(slice(0, 1)).ticks.tolist() == [4]
-
-
-def test_a_64_bit_tick_is_noted_exactly():
-    pool = pool_of()
-    big = np.array([2**64 - 1], np.uint64)
-    zero = np.zeros(1, np.int64)
-    pool.note(np.array([2]), Facts(big, big, zero, zero, zero))
-    assert int(pool.facts.ticks[2]) == int(pool.facts.seq[2]) == 2**64 - 1
-
-
 class TestWaitingLine:
     @CHECKED
     @given(st.lists(st.tuples(st.sampled_from(["push", "pop", "peek", "take"]), st.integers(0, 7)), max_size=60))
