@@ -1,12 +1,12 @@
 import json
 
 import pytest
-from journal_samples import make_header, make_records, make_totals, write_journal
 from typer.testing import CliRunner
 
 from engines.errors import InputError
 from streamer.cli.journal import app
 from streamer.journal import JournalWriter, record_dtype
+from tests.support.journal_samples import make_header, make_records, make_totals, write_journal
 
 SIZE = record_dtype(3).itemsize
 

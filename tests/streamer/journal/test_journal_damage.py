@@ -3,10 +3,10 @@ import fcntl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from journal_samples import make_header, make_records, make_totals, write_journal
 
 from streamer.journal import JournalError, JournalWriter, cut_torn_tail, read_journal, record_dtype, summarize
 from streamer.journal._records import seal
+from tests.support.journal_samples import make_header, make_records, make_totals, write_journal
 
 SIZE = record_dtype(3).itemsize
 

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from journal_samples import make_header, make_records, make_totals
 
 from streamer.journal import JournalWriter, read_journal
+from tests.support.journal_samples import make_header, make_records, make_totals
 
 PAGE = Path(__file__).parents[3] / "docs" / "journal.md"
 

@@ -8,10 +8,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from journal_samples import make_header, make_records, make_totals, wait_until
 
 from streamer.journal import JournalWriter, read_journal, record_dtype
 from streamer.journal._disk import JournalFile
+from tests.support.journal_samples import make_header, make_records, make_totals, wait_until
 
 SIZE = record_dtype(3).itemsize
 HERE = str(Path(__file__).parent)
@@ -20,7 +20,7 @@ APPEND_FOREVER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from journal_samples import make_header, make_records
+from tests.support.journal_samples import make_header, make_records
 from streamer.journal import JournalWriter
 
 writer = JournalWriter(Path(sys.argv[1]), make_header(), sync_interval_s=0.02)
@@ -36,7 +36,7 @@ FILL_THE_DISK = """
 import resource, sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from journal_samples import make_header, make_records, make_totals, wait_until
+from tests.support.journal_samples import make_header, make_records, make_totals, wait_until
 from streamer.journal import JournalWriter
 
 path = Path(sys.argv[1])

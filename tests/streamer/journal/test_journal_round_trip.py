@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journal_samples import make_header, make_records, make_totals, write_journal
 
 from engines.errors import InputError
 from streamer.journal import DECISION_RECORD, JournalError, JournalWriter, read_journal, record_dtype
+from tests.support.journal_samples import make_header, make_records, make_totals, write_journal
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,9 +1,9 @@
 import msgspec
 import numpy as np
-from journal_samples import make_header, make_records, make_totals
 
 from streamer.journal import JournalWriter, Summary, read_journal, summarize
 from streamer.vocabulary import Reason
+from tests.support.journal_samples import make_header, make_records, make_totals
 
 
 def summary_of(path, records, totals=None, **changes) -> Summary:
