@@ -79,7 +79,7 @@ def test_endpoints_refused(endpoint):
 
 
 def test_one_key_alone_is_refused(tmp_path):
-    with pytest.raises(InputError, match="--secret-key beside it"):
+    with pytest.raises(InputError, match="expected the secret key beside it"):
         SnapshotFeed("tcp://127.0.0.1:5703", server_key=tmp_path / "a")
     with pytest.raises(InputError, match=r"found .*expected a CURVE key file"):
         SnapshotFeed("tcp://127.0.0.1:5703", server_key=tmp_path / "a", secret_key=tmp_path / "b")
