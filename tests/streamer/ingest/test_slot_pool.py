@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.ingest import Facts, SlotPool, WaitingLine
+from streamer.ingest import SlotPool, WaitingLine
 
 CHECKED = settings(derandomize=True, deadline=None, max_examples=150)
 STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, 9), st.randoms(use_true_random=False)), max_size=60)
