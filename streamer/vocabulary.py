@@ -25,6 +25,9 @@ class Reason(IntEnum):
     DISARMED = 9
     STOPPED = 10
     WASTE_GATE = 11
+    TARGET_REACHED = 12
+    HARDWARE_ABORT = 13
+    RATE_LIMIT = 14
 
     @property
     def label(self) -> str:

@@ -11,6 +11,7 @@ import typer
 from engines.errors import CellgateError
 from engines.training.cli import train_command
 from streamer.cli.bundle import bundle_command
+from streamer.cli.ctl import app as ctl_app
 from streamer.cli.demo import demo_command
 from streamer.cli.journal import app as journal_app
 from streamer.cli.keys import keys_command
@@ -63,6 +64,7 @@ app.command("run")(run_command)
 app.command("send")(send_command)
 app.command("watch")(watch_command)
 app.command("observe")(observe_command)
+app.add_typer(ctl_app, name="ctl")
 app.add_typer(journal_app, name="journal")
 app.command("bundle")(bundle_command)
 app.command("train")(train_command)

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from engines.errors import InputError
+from streamer.config._check_gates import check_gates
 from streamer.config._model import Config
 from streamer.wire import check_endpoint
 
@@ -43,35 +44,25 @@ def parse_config(tree: dict[str, object], source: object, base: Path) -> Config:
         raise _explain(error, tree, source) from None
     section = config.streamer
     curve = config.security.server_secret_key is not None
-    for field in ("cells", "decisions", "telemetry"):
+    for field in ("cells", "decisions", "telemetry", "control"):
         try:
             check_endpoint(getattr(section, field), f"streamer.{field}", curve=curve)
         except InputError as error:
             raise InputError(source, error.field, error.found, error.expected) from None
     if curve and config.security.authorized_keys is None:
         raise InputError(source, "security.authorized_keys", "nothing", "a directory of clients' public keys")
-    _check_gates(config, source)
+    check_gates(config.gate, source)
+    decision = config.decision
+    if decision.ways is not None and decision.gating_ml is None:
+        raise InputError(source, "decision.gating_ml", "nothing", "the file whose gates decision.ways names")
     security = msgspec.structs.replace(
         config.security,
         server_secret_key=_from(base, config.security.server_secret_key),
         authorized_keys=_from(base, config.security.authorized_keys),
     )
     section = msgspec.structs.replace(section, bundle=str(base / section.bundle), journal=str(base / section.journal))
-    return msgspec.structs.replace(config, streamer=section, security=security)
-
-
-def _check_gates(config: Config, source: object) -> None:
-    names = [gate.name for gate in config.gate]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(source, "gate.name", name, "a name of its own for each gate")
-    for gate in config.gate:
-        for dimension, bound in gate.where.items():
-            field = f"gate {gate.name}: where.{dimension}"
-            if bound.min is None and bound.max is None:
-                raise InputError(source, field, "no bound", "min, max or both")
-            if bound.min is not None and bound.max is not None and bound.min >= bound.max:
-                raise InputError(source, field, f"min {bound.min} max {bound.max}", "min below max")
+    decision = msgspec.structs.replace(decision, gating_ml=_from(base, decision.gating_ml))
+    return msgspec.structs.replace(config, streamer=section, security=security, decision=decision)
 
 
 def _from(base: Path, path: str | None) -> str | None:

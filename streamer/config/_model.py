@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from streamer.config._gate_types import GateSection, Name, NotNegative
+
 DEFAULT_CELLS = "tcp://127.0.0.1:5701"
 DEFAULT_DECISIONS = "tcp://127.0.0.1:5702"
 DEFAULT_TELEMETRY = "tcp://127.0.0.1:5703"
+DEFAULT_CONTROL = "tcp://127.0.0.1:5704"
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}\Z")]
 Micros = Annotated[float, Meta(ge=0, le=60e6)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
@@ -24,6 +26,7 @@ class StreamerSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cells: str = DEFAULT_CELLS
     decisions: str = DEFAULT_DECISIONS
     telemetry: str = DEFAULT_TELEMETRY
+    control: str = DEFAULT_CONTROL
     journal: str = "runs"
     slots: Annotated[int, Meta(ge=64, le=1_000_000)] = 4096
     heartbeat_s: Seconds = 1.0
@@ -52,10 +55,46 @@ class TimingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DecisionSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Rules that hold for every gate."""
+    """Rules that hold for every gate, and where gates come from beside the `[[gate]]` tables.
+
+    `gating_ml` is a Gating-ML 2.0 file whose gates come after those of the tables; `ways` gives them their ways.
+    """
 
     armed: bool = True
+    disarm_without_sorter: bool = True
     min_confidence: Probability = 0.0
+    max_unfamiliarity: NotNegative | None = None
+    gating_ml: str | None = None
+    ways: dict[str, Name] | None = None
+
+
+class WaySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the wanted cells of a way are sorted: the mode, the window around a cell, the target.
+
+    The window's parts are given in microseconds or in drops (steps of 1/32, with `actuator.drop_frequency_hz`).
+    """
+
+    mode: Literal["yield", "purity", "single"] = "yield"
+    leading_us: Micros | None = None
+    trailing_us: Micros | None = None
+    leading_drops: Annotated[float, Meta(ge=0, le=1000)] | None = None
+    trailing_drops: Annotated[float, Meta(ge=0, le=1000)] | None = None
+    target: Annotated[int, Meta(ge=1, le=10**12)] | None = None
+    at_target: Literal["stop", "continue"] = "stop"
+    rate_limit_per_s: Annotated[int, Meta(ge=1, le=10**6)] | None = None
+    plate: Literal[96, 384] | None = None
+    cells_per_well: Annotated[int, Meta(ge=1, le=10**6)] = 1
+
+
+class ActuatorSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the sorting hardware needs, and what the transport of cells promises."""
+
+    shared: bool = True
+    dead_time_us: Micros = 0.0
+    drop_frequency_hz: Annotated[float, Meta(gt=0, le=1e7)] | None = None
+    reorder_us: Micros = 0.0
+    transport_us: Micros = 2000.0
+    in_order: bool = False
 
 
 class JournalSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,25 +111,6 @@ class SecuritySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     authorized_keys: str | None = None
 
 
-class Bound(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A span of probability: `min` is inside, `max` is outside; without one that side is open."""
-
-    min: Probability | None = None
-    max: Probability | None = None
-
-
-class GateSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A gate: the way of a cell whose probabilities lie inside every bound.
-
-    The keys of `where` are class names, or several joined by `+` for the sum of their probabilities. Gates are asked
-    in the order of the file; the first that holds the cell decides.
-    """
-
-    name: Name
-    way: Name
-    where: Annotated[dict[str, Bound], Meta(min_length=1)]
-
-
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole configuration file."""
 
@@ -101,3 +121,5 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     journal: JournalSection = JournalSection()
     security: SecuritySection = SecuritySection()
     gate: tuple[GateSection, ...] = ()
+    way: dict[Name, WaySection] = {}
+    actuator: ActuatorSection = ActuatorSection()

@@ -1,7 +1,24 @@
 """Decisions: gates, verdicts, and the socket on which they leave."""
 
 from streamer.decision._decide import Verdicts, decide
-from streamer.decision._gates import Gates
+from streamer.decision._gates import MAX_WAYS, Gates
+from streamer.decision._gating_file import with_gating_file
+from streamer.decision._gatingml_read import parse_gatingml, read_gatingml
+from streamer.decision._gatingml_write import format_gatingml, write_gatingml
 from streamer.decision._outlet import Outlet
+from streamer.decision._spec import Spec, check_abstention
 
-__all__ = ["Gates", "Outlet", "Verdicts", "decide"]
+__all__ = [
+    "MAX_WAYS",
+    "Gates",
+    "Outlet",
+    "Spec",
+    "Verdicts",
+    "check_abstention",
+    "decide",
+    "format_gatingml",
+    "parse_gatingml",
+    "read_gatingml",
+    "with_gating_file",
+    "write_gatingml",
+]

@@ -1,4 +1,4 @@
-"""From probabilities to a verdict on each cell of a batch."""
+"""From an engine's predictions to a verdict on each cell of a batch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.decision._features import Cells
 from streamer.decision._gates import Gates
+from streamer.decision._spec import UNFAMILIARITY
 from streamer.vocabulary import Reason
 
 
@@ -22,38 +24,55 @@ class Verdicts(NamedTuple):
 
 
 def decide(
-    probabilities: NDArray[np.float32],
+    cells: Cells,
     in_time: NDArray[np.bool_] | None,
     gates: Gates,
     *,
     min_confidence: float,
     armed: bool,
+    max_unfamiliarity: float | None = None,
 ) -> Verdicts:
     """Decide on a batch of classified cells.
 
-    The first rule a cell breaks is its reason: it must be in time, its class certain enough, it must lie in a gate
-    that does not lead to waste, and the sorter must be armed. A cell that breaks none is kept.
+    The first rule a cell breaks is its reason: it must be in time, its class certain enough, the cell familiar
+    enough, it must lie in a gate that does not lead to waste, and the sorter must be armed. A cell that breaks none is
+    kept.
 
     Parameters
     ----------
-    probabilities
-        `(n, classes)`.
+    cells
+        The engine's predictions, or probabilities `(n, classes)` alone where neither a gate nor `max_unfamiliarity`
+        looks at more.
     in_time
         `(n,)` bool; None where there are no deadlines.
     min_confidence
         Least probability of the top class.
+    max_unfamiliarity
+        Most of the bundle's measurement `unfamiliarity`, see `check_abstention`; None for no limit.
     """
+    probabilities = cells if isinstance(cells, np.ndarray) else cells.probabilities
     class_ = probabilities.argmax(axis=1).astype(np.int16)
     confidence = probabilities.max(axis=1)
-    gate = gates.assign(probabilities)
+    gate = gates.assign(cells)
     way = gates.way_of[gate]
     # From the last rule to the first, so that the first one broken is what stays.
     reason = np.zeros(len(class_), np.uint8) if armed else np.full(len(class_), Reason.DISARMED, np.uint8)
     reason[way == 0] = Reason.WASTE_GATE
     reason[gate < 0] = Reason.NOT_IN_GATE
+    if max_unfamiliarity is not None:
+        reason[_unfamiliar(cells, gates, max_unfamiliarity)] = Reason.UNFAMILIAR
     # `not (p >= least)` rather than `p < least`: a NaN is never confident.
     reason[~(confidence >= min_confidence)] = Reason.UNCERTAIN
     if in_time is not None:
         reason[~in_time] = Reason.LATE
     way[reason != Reason.KEPT] = 0
     return Verdicts(class_, confidence, gate, way, reason)
+
+
+def _unfamiliar(cells: Cells, gates: Gates, most: float) -> NDArray[np.bool_]:
+    if isinstance(cells, np.ndarray):
+        # Without measurements no cell is known to be familiar.
+        return np.ones(len(cells), np.bool_)
+    unfamiliarity = cells.measurements[:, gates.spec.measurements.index(UNFAMILIARITY)]
+    familiar: NDArray[np.bool_] = unfamiliarity <= np.float32(most)
+    return ~familiar

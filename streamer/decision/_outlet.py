@@ -67,6 +67,11 @@ class Outlet:
         self.undelivered = 0
         self.tell(legend)
 
+    def change_legend(self, legend: Legend) -> None:
+        """Tell every receiver that codes have changed their meaning, or new ones came; the message count goes on."""
+        self._legend = legend
+        self.tell(msgspec.structs.replace(legend, number=self.number))
+
     def close_series(self) -> None:
         """Forget the legend: a receiver that subscribes between two series gets it with the next."""
         self._legend = None
@@ -100,7 +105,7 @@ class Outlet:
         return errors
 
     def drop_silent(self, now_ns: int) -> list[str]:
-        """Drop receivers that have been silent for too long; return their names."""
+        """Drop receivers that have been silent for too long (not those that said good-bye); return their names."""
         silent = [key for key, receiver in self._receivers.items() if now_ns - receiver.heard_ns > self._patience_ns]
         return [self._receivers.pop(key).name for key in silent]
 

@@ -113,6 +113,7 @@ bundle = {_quoted(str(setting.bundle.path.resolve()))}
 cells = "ipc://{sockets}/cells"
 decisions = "ipc://{sockets}/decisions"
 telemetry = "ipc://{sockets}/telemetry"
+control = "ipc://{sockets}/control"
 journal = "."
 
 [timing]

@@ -102,6 +102,8 @@ class Intake:
         n = len(facts)
         if n:
             series.account.pending += n
+            if series.sorting is not None:
+                series.sorting.arrive(facts)
             self._accept(series, frames, facts)
         return n
 

@@ -18,6 +18,8 @@ from streamer.config import Config
 from streamer.decision import Gates
 from streamer.ingest import Placement, SequenceWindow, TickClock
 from streamer.journal import JournalHeader, JournalWriter
+from streamer.loop._sorting import Sorting
+from streamer.loop._way_rules import needs_sorting
 from streamer.vocabulary import Account, Reason
 from streamer.wire import NO_DEADLINE_SLACK, FrameLayout, Start, schema_hash
 
@@ -36,6 +38,8 @@ class Series:
     ----------
     deadline_after_ns
         Deadline minus trigger (sort delay − actuation lead), None without a sort delay.
+    sorting
+        Where wanted cells wait for their sort windows; None where no way asks for one.
     class_mix, way_mix
         Decided cells by class (classified ones only) and by way.
     last_seq
@@ -57,6 +61,7 @@ class Series:
     way_mix: NDArray[np.int64]
     window: SequenceWindow = field(default_factory=SequenceWindow)
     account: Account = field(default_factory=Account)
+    sorting: Sorting | None = None
     last_seq: int | None = None
     ended: Ended = "end"
 
@@ -100,6 +105,8 @@ class Series:
     def finish(self, ended: Ended, last_seq: int | None = None) -> None:
         """Take no more cells; the series closes when those it has are decided."""
         self.ended = ended
+        if self.sorting is not None:
+            self.sorting.close()
         self.last_seq = self.window.high - 1 if last_seq is None else last_seq
 
     def update_sent(self) -> None:
@@ -133,6 +140,7 @@ def open_series(
     placement = Placement(start.schema, engine.bundle)
     clock = TickClock(start.schema.timebase)
     clock.observe(start.ticks, now_ns)
+    sorting = Sorting(config, gates.ways, sort_delay, lead) if needs_sorting(config) else None
     unix_ns = time.time_ns()
     header = JournalHeader(
         series=start.series,
@@ -166,6 +174,7 @@ def open_series(
         started_unix_ns=unix_ns,
         class_mix=np.zeros(len(engine.bundle.classes), np.int64),
         way_mix=np.zeros(len(gates.ways), np.int64),
+        sorting=sorting,
     )
 
 

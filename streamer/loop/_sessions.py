@@ -169,7 +169,7 @@ class Sessions:
         except InputError as error:
             self._refuse(peer, start, error.field, error.found, error.expected, Rejection.REFUSED)
         live.series = series
-        live.outlet.open_series(self._legend(series))
+        live.outlet.open_series(self.legend(series))
         live.reply(peer, self._accepted(series))
 
     def _open_next(self, now_ns: int) -> None:
@@ -206,7 +206,8 @@ class Sessions:
             heartbeat_s=live.config.streamer.heartbeat_s,
         )
 
-    def _legend(self, series: Series) -> Legend:
+    def legend(self, series: Series) -> Legend:
+        """Return what the codes in this series' records mean now."""
         live = self._live
         bundle = live.engine.bundle
         return Legend(

@@ -18,7 +18,7 @@ _TELEMETRY_HWM = 8
 
 
 class Sockets:
-    """The cells and decisions ROUTERs and the telemetry PUB. A context manager.
+    """The cells, decisions and control ROUTERs and the telemetry PUB. A context manager.
 
     Raises
     ------
@@ -35,6 +35,7 @@ class Sockets:
                 self._authorize(Path(security.authorized_keys))
             self.cells = self._bind(zmq.ROUTER, section.cells, "streamer.cells", config)
             self.decisions = self._bind(zmq.ROUTER, section.decisions, "streamer.decisions", config)
+            self.control = self._bind(zmq.ROUTER, section.control, "streamer.control", config)
             self.telemetry = self._bind(zmq.PUB, section.telemetry, "streamer.telemetry", config)
         except BaseException:
             self.close(linger_ms=0)

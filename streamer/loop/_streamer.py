@@ -14,15 +14,18 @@ import zmq
 from engines.backends import Engine, Wakeup
 from engines.errors import InputError
 from streamer.config import Config
-from streamer.decision import Gates, Outlet
+from streamer.decision import Gates, Outlet, check_abstention, with_gating_file
 from streamer.ingest import SlotPool, WaitingLine
+from streamer.loop._control import Control
 from streamer.loop._dispatch import Dispatch
 from streamer.loop._intake import Intake
 from streamer.loop._live import Live
 from streamer.loop._log import logger
 from streamer.loop._sessions import Sessions
+from streamer.loop._settle import release
 from streamer.loop._snapshots import take_snapshot
 from streamer.loop._sockets import Sockets
+from streamer.loop._way_rules import check_ways
 from streamer.vocabulary import Reason
 from streamer.wire import encode_snapshot
 
@@ -35,8 +38,8 @@ GC_INTERVAL_NS = 1_000_000_000
 class Wishes:
     """What has been asked of the loop from outside; it looks between two batches."""
 
-    armed: bool
     stop: bool = False
+    arming: bool | None = None
 
 
 class Streamer:
@@ -54,16 +57,19 @@ class Streamer:
     Raises
     ------
     InputError
-        An endpoint cannot be bound, a gate names an unknown class, or the journal directory cannot be used.
+        An endpoint cannot be bound, a gate or limit asks for what the bundle does not give, the Gating-ML file cannot
+        be used, or the journal directory cannot be used.
     """
 
     def __init__(self, config: Config, engine: Engine, on_ready: Callable[[], None] | None = None) -> None:
-        self._config = config
+        self._config = config = with_gating_file(config)
         self._engine = engine
-        self._gates = Gates(config.gate, engine.bundle.classes)
+        check_abstention(config.decision, engine.bundle.manifest)
+        self._gates = Gates(config.gate, engine.bundle.manifest)
+        check_ways(config, self._gates.ways)
         self._on_ready = on_ready
         self._wakeup = Wakeup()
-        self._wishes = Wishes(armed=config.decision.armed)
+        self._wishes = Wishes()
         directory = Path(config.streamer.journal)
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -81,7 +87,7 @@ class Streamer:
 
         A disarmed streamer decides as always but keeps nothing; the change is an event in the journal.
         """
-        self._wishes.armed = armed
+        self._wishes.arming = armed
         self._wakeup.set()
 
     def run(self) -> None:
@@ -116,15 +122,17 @@ class _Loop:
         self._sessions = Sessions(live)
         self._intake = Intake(live, self._sessions)
         self._dispatch = Dispatch(live, best)
+        self._control = Control(live, sockets.control, self._sessions)
         self._telemetry = sockets.telemetry
         self._wakeup = wakeup
         self._top = max(best)
         self._poller = zmq.Poller()
         self._poller.register(sockets.cells, zmq.POLLIN)
         self._poller.register(sockets.decisions, zmq.POLLIN)
+        self._poller.register(sockets.control, zmq.POLLIN)
         self._poller.register(live.engine.fileno(), zmq.POLLIN)
         self._poller.register(wakeup.fileno(), zmq.POLLIN)
-        self._cells_socket, self._decisions_socket = sockets.cells, sockets.decisions
+        self._decisions_socket, self._control_socket = sockets.decisions, sockets.control
         self._snapshots = 0
         now = time.monotonic_ns()
         self._snapshot_at = self._heartbeat_at = self._collect_at = now
@@ -139,8 +147,10 @@ class _Loop:
                 on_ready()
             while not wishes.stop:
                 self._turn()
-                if wishes.armed != self._live.armed:
-                    self._arm(wishes.armed)
+                if wishes.arming is not None:
+                    armed, wishes.arming = wishes.arming, None
+                    self._wakeup.clear()
+                    self._control.arm(armed, "signal", "SIGUSR1" if armed else "SIGUSR2")
             self._drain()
         finally:
             gc.enable()
@@ -151,28 +161,28 @@ class _Loop:
         for key, _ in self._poller.poll(self._timeout_ms()):
             if key is self._decisions_socket:
                 self._serve_receivers()
+            elif key is self._control_socket:
+                self._control.serve()
         self._dispatch.collect()
         # Up to one full batch at a time, so that a flood of cells never keeps the engine waiting for its next batch.
         self._intake.drain(self._top)
         if self._dispatch.start():
             self._dispatch.collect()  # a quick engine has answered already
+        if live.series is not None:
+            release(live, live.series)
         now = time.monotonic_ns()
         if live.series is not None or live.closing:
             self._sessions.advance(now)
         self._timers(now)
 
-    def _arm(self, armed: bool) -> None:
-        self._wakeup.clear()
-        self._live.armed = armed
-        logger.info("armed" if armed else "disarmed")
-        if self._live.series is not None:
-            self._live.series.journal.event("armed" if armed else "disarmed", {})
-
     def _timeout_ms(self) -> int:
         live = self._live
         if (live.backlog and live.pool.free) or (live.batch is None and len(live.waiting)):
             return 0
-        soonest = min(self._snapshot_at, self._heartbeat_at) - time.monotonic_ns()
+        soonest = min(self._snapshot_at, self._heartbeat_at)
+        if live.series is not None and live.series.sorting is not None:
+            soonest = min(soonest, live.series.sorting.next_due_ns() or soonest)
+        soonest -= time.monotonic_ns()
         # A closing journal and an ended series are looked after without an event of their own.
         limit = 5 if live.closing else 100
         return max(0, min(limit, soonest // 1_000_000))
@@ -192,6 +202,8 @@ class _Loop:
             self._sessions.tell_status()
             for name in live.outlet.drop_silent(now):
                 live.log.warning("receiver", f"receiver {name!r} fell silent and was dropped")
+                if not live.outlet.receivers and live.config.decision.disarm_without_sorter:
+                    self._control.arm(False, "streamer", f"the last sorter, {name!r}, fell silent")
         if now >= self._collect_at and live.batch is None and not len(live.waiting):
             self._collect_at = now + GC_INTERVAL_NS
             gc.collect(1 if live.series is not None else 2)
@@ -222,6 +234,7 @@ class _Loop:
         if live.series is not None:
             if live.series.last_seq is None:
                 live.series.finish("stopped")
+            release(live, live.series)  # nothing more will come, so every window is closed
             self._sessions.close()
         for closing in live.closing:
             closing.thread.join()

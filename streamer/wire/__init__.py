@@ -1,12 +1,15 @@
 """The wire protocol: message types, codec, frame layout, records and endpoint rules. See docs/protocol.md."""
 
 from streamer.wire._codec import (
+    decode_from_controller,
     decode_from_cytometer,
     decode_from_sorter,
+    decode_to_controller,
     decode_to_cytometer,
     decode_to_sorter,
     encode,
 )
+from streamer.wire._control import Ask, Change, Changed, Settings
 from streamer.wire._endpoints import MAX_PART_BYTES, check_endpoint, connect, serve_curve, use_curve
 from streamer.wire._errors import WireError
 from streamer.wire._frames import CellFrames, FrameLayout, message_crc32
@@ -47,8 +50,11 @@ __all__ = [
     "NO_GATE",
     "PROTOCOL_VERSION",
     "Accepted",
+    "Ask",
     "CellFrames",
     "CellsHeader",
+    "Change",
+    "Changed",
     "Checksum",
     "DecisionsHeader",
     "End",
@@ -62,6 +68,7 @@ __all__ = [
     "Message",
     "Refused",
     "Schema",
+    "Settings",
     "Snapshot",
     "Start",
     "State",
@@ -74,9 +81,11 @@ __all__ = [
     "WireError",
     "check_endpoint",
     "connect",
+    "decode_from_controller",
     "decode_from_cytometer",
     "decode_from_sorter",
     "decode_snapshot",
+    "decode_to_controller",
     "decode_to_cytometer",
     "decode_to_sorter",
     "encode",

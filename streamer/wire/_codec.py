@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from streamer.vocabulary import Rejection
+from streamer.wire._control import Ask, Change, Changed, FromController, Settings, ToController
 from streamer.wire._errors import WireError
 from streamer.wire._messages import FromCytometer, FromSorter, Message, ToCytometer, ToSorter
 
@@ -18,10 +19,12 @@ _encoder = msgspec.msgpack.Encoder()
 _from_cytometer: msgspec.msgpack.Decoder[FromCytometer] = msgspec.msgpack.Decoder(FromCytometer)
 _from_sorter: msgspec.msgpack.Decoder[FromSorter] = msgspec.msgpack.Decoder(FromSorter)
 _to_cytometer: msgspec.msgpack.Decoder[ToCytometer] = msgspec.msgpack.Decoder(ToCytometer)
+_from_controller: msgspec.msgpack.Decoder[FromController] = msgspec.msgpack.Decoder(FromController)
+_to_controller: msgspec.msgpack.Decoder[ToController] = msgspec.msgpack.Decoder(ToController)
 _to_sorter: msgspec.msgpack.Decoder[ToSorter] = msgspec.msgpack.Decoder(ToSorter)
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message | Ask | Change | Changed | Settings) -> bytes:
     """Return the message's header as MessagePack bytes."""
     return _encoder.encode(message)
 
@@ -44,6 +47,16 @@ def decode_to_cytometer(header: bytes | memoryview) -> ToCytometer:
 def decode_to_sorter(header: bytes | memoryview) -> ToSorter:
     """Decode and check a header the streamer sent to a sorter."""
     return _decode(_to_sorter, header)
+
+
+def decode_from_controller(header: bytes | memoryview) -> FromController:
+    """Decode and check a header sent by an operator's program; `WireError` says what is wrong with it."""
+    return _decode(_from_controller, header)
+
+
+def decode_to_controller(header: bytes | memoryview) -> ToController:
+    """Decode and check a header the streamer sent to an operator's program."""
+    return _decode(_to_controller, header)
 
 
 class _Peek(msgspec.Struct):

@@ -394,6 +394,7 @@ bundle = "{bundle}"
 cells = "ipc://{directory}/cells"
 decisions = "ipc://{directory}/decisions"
 telemetry = "ipc://{directory}/telemetry"
+control = "ipc://{directory}/control"
 journal = "{directory}/journals"
 [timing]
 sort_delay_us = 2000000

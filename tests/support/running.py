@@ -39,11 +39,12 @@ class Running:
         self.cells = f"ipc://{self.sockets}/cells"
         self.decisions = f"ipc://{self.sockets}/decisions"
         self.telemetry = f"ipc://{self.sockets}/telemetry"
+        self.control = f"ipc://{self.sockets}/control"
         extra = "".join(f"{key} = {value}\n" for key, value in streamer.items())
         config = self.sockets / "config.toml"
         config.write_text(
             f'[streamer]\nbundle = "{bundle}"\ncells = "{self.cells}"\ndecisions = "{self.decisions}"\n'
-            f'telemetry = "{self.telemetry}"\njournal = "journals"\nheartbeat_s = 0.3\n{extra}\n{sections}\n{gates}'
+            f'telemetry = "{self.telemetry}"\ncontrol = "{self.control}"\njournal = "journals"\nheartbeat_s = 0.3\n{extra}\n{sections}\n{gates}'
         )
         self.log = self.sockets / "streamer.log"
         with self.log.open("ab") as log:

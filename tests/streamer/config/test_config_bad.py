@@ -60,7 +60,7 @@ def refusal(path, text):
         (HEAD + GATE, "gate[0].where", "nothing", "a value"),
         (HEAD + GATE + "where = {}", "gate[0].where", "{}", "length >= 1"),
         (HEAD + GATE + "where = { A = 3 }", "gate[0].where[...]", "3", "object"),
-        (HEAD + GATE + "where = { A = { min = 2 } }", "gate[0].where[...].min", "2", "<= 1"),
+        (HEAD + GATE + "where = { A = { min = 2 } }", "gate g: where.A.min", "2", "<= 1"),
         (HEAD + GATE + "where = { A = { least = 0.5 } }", "gate[0].where[...].least", "an unknown key", ""),
         (HEAD + GATE + "where = { A = {} }", "gate g: where.A", "no bound", "min, max or both"),
         (

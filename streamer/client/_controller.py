@@ -1,0 +1,99 @@
+"""The operator's side: ask a streamer how it is set, and change it while it runs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+
+import zmq
+
+from streamer.client._errors import RefusedError, SilentError
+from streamer.wire import (
+    PROTOCOL_VERSION,
+    Ask,
+    Change,
+    Changed,
+    Refused,
+    Settings,
+    connect,
+    decode_from_controller,
+    decode_to_controller,
+    encode,
+)
+
+
+class Controller:
+    """A connection to a streamer's control endpoint. A context manager; belongs to one thread.
+
+    Raises
+    ------
+    InputError
+        An endpoint or key that cannot be used.
+    """
+
+    def __init__(self, endpoint: str, *, server_key: Path | None = None, secret_key: Path | None = None) -> None:
+        self._endpoint = endpoint
+        self._context = zmq.Context()
+        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        try:
+            connect(self._socket, endpoint, "control endpoint", server_key, secret_key)
+        except BaseException:
+            self._context.destroy(0)
+            raise
+
+    def ask(self, timeout_s: float = 5.0) -> Settings:
+        """Return how the streamer is set; `SilentError` if it does not say within `timeout_s`."""
+        answer = self._exchange(Ask(PROTOCOL_VERSION), timeout_s)
+        if not isinstance(answer, Settings):
+            raise SilentError(f"the streamer at {self._endpoint} answered something else than its settings")
+        return answer
+
+    def change(self, changes: dict[str, object], *, author: str, reason: str, timeout_s: float = 5.0) -> Changed:
+        """Change settings as a whole or not at all.
+
+        Parameters
+        ----------
+        changes
+            A part of the configuration as a tree: keys of `decision`, or all of `gate`.
+        author, reason
+            For the journal.
+
+        Raises
+        ------
+        WireError
+            Author or reason are empty or too long.
+        RefusedError
+            The streamer did not take it, for the reason in the text; nothing was changed.
+        SilentError
+            No answer within `timeout_s`: whether it was changed is not known.
+        """
+        answer = self._exchange(Change(PROTOCOL_VERSION, author, reason, changes), timeout_s)
+        if not isinstance(answer, Changed):
+            raise SilentError(f"the streamer at {self._endpoint} answered something else than that it is done")
+        return answer
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._context.destroy(200)
+
+    def __enter__(self) -> Controller:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _exchange(self, message: Ask | Change, timeout_s: float) -> Settings | Changed:
+        header = encode(message)
+        decode_from_controller(header)  # what no streamer could take is said here
+        self._socket.send(header)
+        until = time.monotonic() + timeout_s
+        while (left := until - time.monotonic()) > 0:
+            if self._socket.poll(int(left * 1000) + 1):
+                answer = decode_to_controller(self._socket.recv_multipart()[0])
+                if isinstance(answer, Refused):
+                    raise RefusedError("the change", answer)
+                return answer
+        raise SilentError(f"no streamer answered at {self._endpoint} within {timeout_s:g} s")

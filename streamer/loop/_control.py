@@ -1,0 +1,183 @@
+"""Changes while it runs: checked as a whole, made between two batches, written into the journal with who and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from engines.errors import InputError
+from streamer.config import Config, parse_config
+from streamer.decision import Gates, check_abstention, with_gating_file
+from streamer.loop._live import Live
+from streamer.loop._log import logger
+from streamer.loop._sessions import Sessions
+from streamer.loop._way_rules import check_ways
+from streamer.vocabulary import Rejection
+from streamer.wire import (
+    PROTOCOL_VERSION,
+    Ask,
+    Change,
+    Changed,
+    Refused,
+    Settings,
+    WireError,
+    decode_from_controller,
+    encode,
+)
+
+CHANGEABLE = ("decision", "gate", "way")
+"""The sections of the configuration that may change while the streamer runs."""
+
+Tree = dict[str, object]
+
+
+class Control:
+    """The control endpoint, and the one way by which anything changes while the streamer runs.
+
+    Parameters
+    ----------
+    socket
+        A bound ROUTER socket.
+    """
+
+    def __init__(self, live: Live, socket: zmq.Socket[bytes], sessions: Sessions) -> None:
+        self._live = live
+        self._socket = socket
+        self._sessions = sessions
+        self._number = 0
+
+    def serve(self) -> None:
+        """Answer what operators have sent; at most a few at a time, for checking gates takes milliseconds."""
+        for _ in range(4):
+            try:
+                peer, *parts = self._socket.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            answer: Settings | Changed | Refused
+            try:
+                answer = self._answer(parts)
+            except InputError as error:
+                self._live.log.warning("control", error)
+                # Of a file beside the change, such as a Gating-ML one, the name belongs to what is wrong.
+                field = error.field if error.source in ("change", "config") else f"{error.source}: {error.field}"
+                answer = Refused("", field, error.found, error.expected)
+            try:
+                self._socket.send_multipart((peer, encode(answer)), zmq.DONTWAIT)
+            except zmq.ZMQError as error:
+                if error.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
+                    raise
+
+    def change(self, changes: Tree, author: str, reason: str) -> None:
+        """Make a change, or raise `InputError` and leave everything as it is."""
+        live = self._live
+        config = _changed(live.config, changes)
+        check_abstention(config.decision, live.engine.bundle.manifest)
+        # Ways keep their codes for as long as the streamer runs: receivers and journals go by them.
+        gates = Gates(config.gate, live.engine.bundle.manifest, ways=live.gates.ways)
+        check_ways(config, gates.ways)
+        if live.series is not None:
+            _check_rules_stay(live.config, config)
+            if live.series.sorting is not None:
+                live.series.sorting.retarget(config, gates.ways)
+        live.config, live.gates = config, gates
+        live.armed = config.decision.armed
+        live.way_totals = _grown(live.way_totals, len(gates.ways))
+        self._number += 1
+        logger.info("change %d by %s (%s): %s", self._number, author, reason, ", ".join(changes))
+        if live.series is not None:
+            live.series.way_mix = _grown(live.series.way_mix, len(gates.ways))
+            live.series.journal.event(
+                "change",
+                {
+                    "author": author,
+                    "reason": reason,
+                    "changes": changes,
+                    "gates": list(gates.names),
+                    "ways": list(gates.ways),
+                },
+            )
+            if "gate" in changes or "gating_ml" in cast("Tree", changes.get("decision", {})):
+                live.outlet.change_legend(self._sessions.legend(live.series))
+
+    def arm(self, armed: bool, author: str, reason: str) -> None:
+        """Arm or disarm; nothing happens where it is so already."""
+        if self._live.armed != armed:
+            self.change({"decision": {"armed": armed}}, author, reason)
+
+    def _answer(self, parts: list[bytes]) -> Settings | Changed:
+        if len(parts) != 1:
+            raise WireError(Rejection.WRONG_PARTS, "parts", len(parts), "a header alone")
+        message = decode_from_controller(parts[0])
+        if message.version != PROTOCOL_VERSION:
+            raise WireError(Rejection.UNKNOWN_VERSION, "version", message.version, str(PROTOCOL_VERSION))
+        if isinstance(message, Ask):
+            return self._settings()
+        assert isinstance(message, Change)  # noqa: S101 - the only other kind
+        self.change(message.changes, message.author, message.reason)
+        return Changed(self._number, self._sessions.status(self._live.series).state)
+
+    def _settings(self) -> Settings:
+        live = self._live
+        status = self._sessions.status(live.series)
+        tree = _tree(live.config)
+        return Settings(
+            version=PROTOCOL_VERSION,
+            state=status.state,
+            series=status.series,
+            bundle=live.engine.bundle.manifest.name,
+            classes=live.engine.bundle.classes,
+            ways=live.gates.ways,
+            decision=cast("Tree", tree["decision"]),
+            gate=cast("list[Tree]", tree["gate"]),
+            changes=self._number,
+            account=status.account,
+        )
+
+
+def _changed(config: Config, changes: Tree) -> Config:
+    """Return the configuration with the changes, checked in every way a configuration file is."""
+    if not changes:
+        raise InputError("change", "changes", "nothing", " or ".join(CHANGEABLE))
+    for section in changes:
+        if section not in CHANGEABLE:
+            raise InputError("change", section, "a section that cannot change", " or ".join(CHANGEABLE))
+    tree = _tree(config)
+    decision = changes.get("decision", {})
+    if not isinstance(decision, dict):
+        raise InputError("change", "decision", decision, "a table")
+    merged: Tree = {**cast("Tree", tree["decision"]), **decision}
+    from_file = "gating_ml" in decision
+    if from_file or "gate" in changes:
+        # All gates are replaced: what an earlier file brought goes with them.
+        tree["gate"] = changes.get("gate", [])
+        if not from_file:
+            merged |= {"gating_ml": None, "ways": None}
+    tree["decision"] = merged
+    if "way" in changes:
+        tree["way"] = changes["way"]
+    new = parse_config(tree, "change", Path("/"))
+    return with_gating_file(new) if from_file else new
+
+
+def _check_rules_stay(old: Config, new: Config) -> None:
+    """Refuse new window rules in mid-series, while cells wait by the old ones; targets may change at any time."""
+    rules = ("mode", "leading_us", "trailing_us", "leading_drops", "trailing_drops")
+    for name in {**old.way, **new.way}:
+        before, after = old.way.get(name), new.way.get(name)
+        if before is None or after is None or any(getattr(before, key) != getattr(after, key) for key in rules):
+            found = "another mode or window while a series is open"
+            if before != after:
+                raise InputError("change", f"way.{name}", found, "targets only; the rest between two series")
+
+
+def _tree(config: Config) -> Tree:
+    return cast("Tree", msgspec.to_builtins(config))
+
+
+def _grown(counts: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    return np.pad(counts, (0, size - len(counts)))

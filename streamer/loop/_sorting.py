@@ -1,0 +1,101 @@
+"""The sort stage of one series: wanted cells wait here until their windows, targets and deadlines have spoken."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streamer.config import Config
+from streamer.decision.windows import Fate, WindowResolver, check_rule
+from streamer.decision.windows import Targets as WayTargets
+from streamer.ingest import Facts
+from streamer.loop._rows import Rows
+from streamer.loop._way_rules import rules_of, targets_of, timing_of
+from streamer.vocabulary import Reason
+
+
+class Sorting:
+    """Keeps the wanted cells of a series back until nothing can change their fate, or their deadline forces it.
+
+    Parameters
+    ----------
+    config
+        Its `way` sections say mode, window and target; the window rules hold for the whole series.
+    ways
+        Names by code; way 0 is waste.
+
+    Raises
+    ------
+    InputError
+        A window is too long for the sort delay, or a target cannot be met.
+    """
+
+    def __init__(
+        self, config: Config, ways: tuple[str, ...], sort_delay_us: float | None, actuation_lead_us: float
+    ) -> None:
+        timing = timing_of(config)
+        rules = rules_of(config, ways)
+        for way, rule in zip(ways[1:], rules, strict=False):
+            check_rule(rule, timing, sort_delay_us, actuation_lead_us, "config", way)
+        self._resolver = WindowResolver(rules, timing, in_order=config.actuator.in_order)
+        self._targets = targets_of(config, ways)
+        self._sort_delay_ns = int((sort_delay_us or 0.0) * 1000)
+        self._pending: dict[int, Rows] = {}
+
+    @property
+    def pending(self) -> int:
+        """How many wanted cells wait."""
+        return len(self._pending)
+
+    def arrive(self, facts: Facts) -> None:
+        """Take note of cells that were seen: classified or not, they are neighbours."""
+        self._resolver.arrive(facts["seq"], facts["trigger_ns"], facts["deadline_ns"])
+
+    def take(self, rows: Rows) -> Rows:
+        """Keep the wanted ones of these cells back; return the others, which are settled."""
+        self._resolver.verdict(rows["seq"], rows["way"])
+        wanted = rows["way"] != 0
+        if not wanted.any():
+            return rows
+        for index in np.flatnonzero(wanted).tolist():
+            self._pending[int(rows["seq"][index])] = rows[index : index + 1]
+        rest: Rows = rows[~wanted]
+        return rest
+
+    def release(self, now_ns: int, *, armed: bool) -> Rows:
+        """Return the cells whose fate is fixed now, with way and reason as they will be published."""
+        resolved = self._resolver.resolve(now_ns)
+        mine = resolved.fate != Fate.UNWANTED  # the others have been published with their own reason
+        seqs = resolved.seq[mine].tolist()
+        if not seqs:
+            return _NO_ROWS
+        rows = np.concatenate([self._pending.pop(seq) for seq in seqs])
+        rows["reason"] = _REASONS[resolved.fate[mine]]
+        if not armed:
+            rows["reason"][rows["reason"] == Reason.KEPT] = Reason.DISARMED
+        kept = np.flatnonzero(rows["reason"] == Reason.KEPT)
+        if len(kept):
+            # In the order of the cells, which is that of actuation.
+            kept = kept[np.argsort(rows["trigger_ns"][kept], kind="stable")]
+            actuate_ns = rows["trigger_ns"][kept] + self._sort_delay_ns
+            rows["reason"][kept] = self._targets.admit(rows["way"][kept], actuate_ns)
+        rows["way"][rows["reason"] != Reason.KEPT] = 0
+        return rows
+
+    def next_due_ns(self) -> int | None:
+        """Return when `release` must be called although nothing has come; None while nothing waits for the clock."""
+        return self._resolver.next_due_ns() if self._pending else None
+
+    def close(self) -> None:
+        """Take note that no more cells will come."""
+        self._resolver.close()
+
+    def retarget(self, config: Config, ways: tuple[str, ...]) -> None:
+        """Take over new targets; what has been sorted counts."""
+        targets: WayTargets = targets_of(config, ways)
+        targets.take_over(self._targets)
+        self._targets = targets
+
+
+_REASONS = np.zeros(4, np.uint8)
+_REASONS[Fate.COINCIDENT], _REASONS[Fate.LATE] = Reason.COINCIDENT, Reason.LATE
+_NO_ROWS: Rows = np.zeros(0, np.void)

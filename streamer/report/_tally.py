@@ -1,0 +1,138 @@
+"""The running tally of a series, way by way. The loop adds every cell it settles; a journal is added in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.report._chances import Chances
+from streamer.report._wanted import TalliedGate
+from streamer.vocabulary import WASTE, Reason
+
+REASONS = tuple(reason.label for reason in Reason)
+
+
+class WayCount(NamedTuple):
+    """What the tally holds of one way.
+
+    `aborts` are its in-gate cells that were not kept, by reason label. `chances` are of the kept cells whose gate
+    names classes, `blind` how many were kept by each gate that does not.
+    """
+
+    name: str
+    gates: tuple[str, ...]
+    in_gate: int
+    sorted: int
+    aborts: dict[str, int]
+    chances: Chances
+    blind: dict[str, int]
+
+
+class SortTally:
+    """Counts of a series by way and reason, and the sums that the estimated purity needs.
+
+    A cell belongs to the way of its gate, whatever became of it; cells in no gate, or in one without a way or with that
+    of waste, belong to none.
+
+    Parameters
+    ----------
+    gates
+        By code, see `tallied_gates`.
+    classes
+        How many classes there are.
+    reasons
+        Labels by code; code 0 is kept.
+
+    Attributes
+    ----------
+    decided, classified
+        Cells added, and those of them the engine answered for.
+    """
+
+    def __init__(self, gates: Sequence[TalliedGate], classes: int, reasons: Sequence[str] = REASONS) -> None:
+        self.decided = self.classified = 0
+        self._classes = classes
+        self._reasons = tuple(reasons)
+        self._gates: tuple[TalliedGate, ...] = ()
+        self._rows: list[str] = [WASTE]
+        self._chances = [Chances()]
+        self._counts = np.zeros(len(self._reasons), np.int64)
+        self._blind = np.zeros(1, np.int64)
+        self.add_gates(gates)
+
+    def add_gates(self, gates: Sequence[TalliedGate]) -> None:
+        """Take further gates, whose codes follow those there are: a code never changes its meaning in a series."""
+        self._gates += tuple(gates)
+        for gate in gates:
+            if gate.way not in self._rows:
+                self._rows.append(gate.way)
+                self._chances.append(Chances())
+        counts = np.zeros(len(self._rows) * len(self._reasons), np.int64)
+        counts[: len(self._counts)] = self._counts
+        self._counts = counts
+        # By gate code, with one more entry that code -1 reaches.
+        self._row_of = np.array([*(self._rows.index(gate.way) for gate in self._gates), 0], np.intp)
+        self._base_of = self._row_of * len(self._reasons)
+        self._wants = np.zeros((len(self._gates) + 1, self._classes))
+        for code, gate in enumerate(self._gates):
+            self._wants[code, list(gate.wanted or ())] = 1.0
+        self._sees = np.array([*(gate.wanted is not None for gate in self._gates), False])
+        self._blind = np.concatenate([self._blind[:-1], np.zeros(len(gates), np.int64), self._blind[-1:]])
+
+    def add(self, entries: NDArray[np.void]) -> None:
+        """Add decided cells, `(n,)` of the journal's records: `gate`, `reason`, `class_` and `probabilities` count."""
+        if len(entries) == 1:
+            self._add_one(entries)
+            return
+        reason = entries["reason"]
+        self._counts += np.bincount(self._base_of[entries["gate"]] + reason, minlength=len(self._counts))
+        self.decided += len(entries)
+        self.classified += int(np.count_nonzero(entries["class_"] >= 0))
+        kept = np.flatnonzero(reason == Reason.KEPT)
+        if len(kept):
+            self._add_chances(entries["gate"][kept], entries["probabilities"][kept])
+
+    def ways(self) -> list[WayCount]:
+        """Return what was counted of every way but waste, in the order of the gates."""
+        table = self._counts.reshape(len(self._rows), len(self._reasons)).tolist()
+        return [self._way(row, table[row]) for row in range(1, len(self._rows))]
+
+    @property
+    def strays(self) -> int:
+        """Cells kept though no gate sends them anywhere; never but by a bug."""
+        return int(self._counts[Reason.KEPT])
+
+    def _add_one(self, entries: NDArray[np.void]) -> None:
+        # The usual batch of light load: plain numbers are quicker than arrays of one.
+        reason, gate = int(entries["reason"][0]), int(entries["gate"][0])
+        self._counts[self._base_of[gate] + reason] += 1
+        self.decided += 1
+        self.classified += int(entries["class_"][0]) >= 0
+        if reason == Reason.KEPT:
+            self._add_chances(entries["gate"], entries["probabilities"])
+
+    def _add_chances(self, gate: NDArray[np.int16], probabilities: NDArray[np.float32]) -> None:
+        chances: NDArray[np.float64] = np.einsum("ij,ij->i", probabilities, self._wants[gate], dtype=np.float64)
+        sees = self._sees[gate]
+        if not sees.all():
+            np.add.at(self._blind, gate[~sees], 1)
+            gate, chances = gate[sees], chances[sees]
+        rows = self._row_of[gate]
+        for row in set(rows.tolist()):
+            self._chances[row].add(chances[rows == row])
+
+    def _way(self, row: int, counts: list[int]) -> WayCount:
+        codes = [code for code, gate in enumerate(self._gates) if gate.way == self._rows[row]]
+        aborts = {label: count for label, count in zip(self._reasons[1:], counts[1:], strict=True) if count}
+        return WayCount(
+            name=self._rows[row],
+            gates=tuple(dict.fromkeys(self._gates[code].name for code in codes)),
+            in_gate=sum(counts),
+            sorted=counts[Reason.KEPT],
+            aborts=aborts,
+            chances=self._chances[row],
+            blind={self._gates[code].name: int(self._blind[code]) for code in codes if self._blind[code]},
+        )
