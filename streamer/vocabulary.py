@@ -28,6 +28,7 @@ class Reason(IntEnum):
     TARGET_REACHED = 12
     HARDWARE_ABORT = 13
     RATE_LIMIT = 14
+    CLOCK = 15
 
     @property
     def label(self) -> str:

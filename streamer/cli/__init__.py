@@ -18,6 +18,7 @@ from streamer.cli.keys import keys_command
 from streamer.cli.observe import observe_command
 from streamer.cli.run import run_command
 from streamer.cli.send import send_command
+from streamer.cli.simulate_sort import simulate_sort_command
 from streamer.cli.watch import watch_command
 
 USAGE_ERROR = 2
@@ -68,4 +69,5 @@ app.add_typer(ctl_app, name="ctl")
 app.add_typer(journal_app, name="journal")
 app.command("bundle")(bundle_command)
 app.command("train")(train_command)
+app.command("simulate-sort")(simulate_sort_command)
 app.command("keys")(keys_command)

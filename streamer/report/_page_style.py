@@ -1,7 +1,7 @@
 """The page's style: light, for A4, in any browser's own fonts."""
 
 STYLE = """
-@page { size: A4; margin: 14mm 15mm; }
+@page { size: A4; margin: 12mm 15mm; }
 * { box-sizing: border-box; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 html { background: #fff; }
 body { max-width: 180mm; margin: 8mm auto; color: #1b2733; font: 9pt/1.38 "Helvetica Neue", Arial, "Liberation Sans",
@@ -20,7 +20,7 @@ ul { list-style: none; }
 .badge.warn { background: #fdeed8; color: #8a4b00; }
 .facts { display: grid; grid-template-columns: repeat(3, 1fr); gap: 2mm 6mm; margin-top: 3.5mm; }
 dd { overflow-wrap: anywhere; }
-.tiles { display: flex; gap: 3mm; margin-top: 5mm; }
+.tiles { display: flex; gap: 3mm; margin-top: 4mm; }
 .tiles div { flex: 1; padding: 2.4mm 3mm; border: .6pt solid #d5dee6; border-radius: 1.2mm; background: #f7f9fb; }
 .figure { font-size: 13.5pt; font-weight: 650; line-height: 1.2; white-space: nowrap; }
 table { width: 100%; border-collapse: collapse; }
@@ -52,9 +52,9 @@ i.hardware { background: #d08a2e; }
 .holds b { color: #17693a; }
 .fails, .fails b { color: #b3261e; }
 .notes ul { padding: 2mm 3mm; border-left: 1.2mm solid #d08a2e; background: #fdf7ee; }
-.sign { display: grid; grid-template-columns: 2fr 1fr 2fr 2fr; gap: 6mm; margin-top: 16mm; }
+.sign { display: grid; grid-template-columns: 2fr 1fr 2fr 2fr; gap: 6mm; margin-top: 10mm; }
 .sign p { padding-top: 1mm; border-top: .7pt solid #1b2733; font-size: 7.8pt; color: #5d6d7c; }
-footer { margin-top: 5mm; padding-top: 2mm; border-top: .5pt solid #d5dee6; font-size: 7.2pt; color: #5d6d7c; }
+footer { margin-top: 4mm; padding-top: 2mm; border-top: .5pt solid #d5dee6; font-size: 7.2pt; color: #5d6d7c; }
 .mono { margin-top: 1mm; font-family: "DejaVu Sans Mono", "Liberation Mono", monospace; font-size: 6.6pt;
   overflow-wrap: anywhere; }
 """

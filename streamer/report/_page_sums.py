@@ -74,10 +74,13 @@ def timing(report: SortReport) -> str:
 
 
 def _by_reason(ways: list[WayReport]) -> list[tuple[str, str, list[int]]]:
-    """Return kind, reason and the cells of each way, the most frequent first."""
-    software, hardware = ([getattr(way.aborts, kind) for way in ways] for kind in ("software", "hardware"))
-    found = []
-    for kind, reasons in (("software", software), ("hardware", hardware)):
+    """Return kind, reason and the cells of each way; software's first, the most frequent on top."""
+    kinds = {
+        "software": [way.aborts.software for way in ways],
+        "hardware": [way.aborts.hardware for way in ways],
+    }
+    found: list[tuple[str, str, list[int]]] = []
+    for kind, reasons in kinds.items():
         names = dict.fromkeys(name for way in reasons for name in way)
         rows = [(kind, name, [way.get(name, 0) for way in reasons]) for name in names]
         found += sorted(rows, key=lambda row: -sum(row[2]))
