@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from streamer.cli import PLUGINS, app
-from streamer.config import Bound, Config, GateSection, parse_config
+from streamer.config import Bound, Config, GateSection, WaySection, parse_config
 
 REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
@@ -207,12 +207,17 @@ def test_the_example_is_a_configuration_and_shows_every_field():
     config = parse_config(example(), "docs/configuration.md", Path())
     for section in msgspec.structs.fields(Config):
         shown = example()[section.name]
-        if section.name != "gate":
+        if section.name == "way":
+            fields = {field.name for field in msgspec.structs.fields(WaySection)}
+            assert {key for way in shown.values() for key in way} == fields
+        elif section.name != "gate":
             assert set(shown) == {field.name for field in msgspec.structs.fields(section.type)}, section.name
     assert {key for gate in config.gate for bound in gate.where.values() for key in msgspec.structs.asdict(bound)}
 
 
-@pytest.mark.parametrize("section", [field for field in msgspec.structs.fields(Config) if field.name != "gate"])
+@pytest.mark.parametrize(
+    "section", [field for field in msgspec.structs.fields(Config) if field.name not in ("gate", "way")]
+)
 def test_every_field_is_on_the_page_with_its_default(section):
     assert rows(f"[{section.name}]") == {field.name: stated(field) for field in msgspec.structs.fields(section.type)}, (
         section.name
@@ -222,6 +227,10 @@ def test_every_field_is_on_the_page_with_its_default(section):
 def test_every_field_of_a_gate_is_on_the_page():
     fields = (*msgspec.structs.fields(GateSection), *msgspec.structs.fields(Bound))
     assert rows("[[gate]]") == {field.name: stated(field) for field in fields}
+
+
+def test_every_field_of_a_way_is_on_the_page():
+    assert rows("[way.NAME]") == {field.name: stated(field) for field in msgspec.structs.fields(WaySection)}
 
 
 def test_the_python_examples_configuration_is_one():

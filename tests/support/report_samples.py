@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from streamer.journal import JournalWriter, read_journal, record_dtype
+from streamer.journal import JournalWriter, label_of, read_journal, record_dtype
 from streamer.vocabulary import Reason
 from tests.support.journal_samples import make_header
 
@@ -17,7 +17,7 @@ GATES = (
 WAY_OF = (1, 2, 2, 0, 0)
 WANTED = ((0, 1), (2,), None, None, None)
 WAYS = ("waste", "left", "right")
-REASONS = (*(reason.label for reason in Reason if reason.label != "hardware_abort"), "hardware_abort")
+REASONS = tuple(reason.label for reason in Reason)
 
 
 def gated_header(**changes):
@@ -45,7 +45,8 @@ def random_entries(n, seed, gates=(-1, 0, 1, 3, 4), unclassified=0.1):
     entries["gate"] = rng.choice(gates, n)
     entries["probabilities"] = rng.dirichlet((1, 1, 1), n)
     entries["class_"] = entries["probabilities"].argmax(axis=1)
-    way = np.array([*WAY_OF, 0])[entries["gate"]]
+    known = np.where(entries["gate"] < len(WAY_OF), entries["gate"], -1)
+    way = np.array([*WAY_OF, 0])[known]
     lost = rng.integers(1, len(REASONS), n)
     entries["reason"] = np.where((way > 0) & (rng.random(n) < 0.6), Reason.KEPT, lost)
     entries["way"] = np.where(entries["reason"] == Reason.KEPT, way, 0)
@@ -59,7 +60,7 @@ def random_entries(n, seed, gates=(-1, 0, 1, 3, 4), unclassified=0.1):
 
 def account_of(entries):
     codes, counts = np.unique(entries["reason"], return_counts=True)
-    found = {REASONS[code]: count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
+    found = {label_of(REASONS, code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
     n, kept = len(entries), found.pop("kept", 0)
     return {"sent": n, "received": n, "decided": n, "kept": kept, "not_kept": found}
 

@@ -233,6 +233,10 @@ REASONS = [
     "disarmed",
     "stopped",
     "waste_gate",
+    "target_reached",
+    "hardware_abort",
+    "rate_limit",
+    "clock",
 ]
 
 # Record after record: 40 bytes, little-endian.

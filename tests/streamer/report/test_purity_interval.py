@@ -27,7 +27,7 @@ def coverage(values, seed):
     return ((truth >= low - 1e-12) & (truth <= high + 1e-12)).mean()
 
 
-@pytest.mark.parametrize("n", [100, 256, 257, 1000, 5000])
+@pytest.mark.parametrize("n", [200, 256, 257, 1000, 5000])
 @pytest.mark.parametrize("p", [0.5, 0.8, 0.95])
 def test_coverage_of_many_cells_of_one_probability(n, p):
     assert 0.92 <= coverage(np.full(n, p), seed=n) <= 0.98

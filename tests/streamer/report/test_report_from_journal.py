@@ -64,7 +64,7 @@ def test_a_gate_without_a_class_has_no_purity_and_says_so(tmp_path):
 
 def test_gates_and_targets_that_changed_on_the_way(tmp_path):
     entries = random_entries(100, 2, gates=(5,))
-    entries["reason"], entries["class_"], entries["probabilities"] = 0, 1, (0.25, 0.5, 0.25)
+    entries["gate"], entries["reason"], entries["class_"], entries["probabilities"] = 5, 0, 1, (0.25, 0.5, 0.25)
     events = [
         ("gates", {"first": len(GATES), "gate": [{"name": "b", "way": "left", "classes": ["B"]}]}),
         ("ways", {"way": [{"name": "left", "mode": "single", "target": 7}]}),

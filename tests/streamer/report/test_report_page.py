@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from streamer.report import SortReport, Timing, format_page, report_of, write_page
-from streamer.report._page_text import count, escape
+from streamer.report._page_text import escape
 from tests.support.report_samples import gated_header, random_entries, write
 
 VOID = {"meta", "br", "rect"}
@@ -51,7 +51,7 @@ def test_the_page_holds_the_numbers(journal):
         assert f"{100 * way.purity.estimate:.1f} %" in text
         assert f"{100 * way.purity.low:.1f} – {100 * way.purity.high:.1f} %" in text
         for number in (way.in_gate, way.sorted, *way.aborts.software.values(), *way.aborts.hardware.values()):
-            assert f" {count(number)} " in text
+            assert f" {number} " in text
         for reason in way.aborts.software:
             assert reason.replace("_", " ") in text
     assert "✓ 500 sent = 500 decided + 0 missing" in text
@@ -112,7 +112,7 @@ def test_bucket_edges_are_given_as_bounds(journal):
         latency_us={"p50": 1500.0}, slack_us={"min": -20.0}, with_deadline=0, deadline_misses=0, exact=False
     )
     text = Page(format_page(altered(report_of(journal), timing=timing, started_unix_ns=2**70))).text
-    assert f"≤ {count(1500)}" in text.replace("\u202f", count(1500)[1])
+    assert "≤ 1 500" in text
     assert "≥ -20" in text
     assert "No deadline was set." in text
     assert str(2**70) in text

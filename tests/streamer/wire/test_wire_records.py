@@ -56,4 +56,8 @@ def test_reason_codes_never_change() -> None:
         (9, "disarmed"),
         (10, "stopped"),
         (11, "waste_gate"),
+        (12, "target_reached"),
+        (13, "hardware_abort"),
+        (14, "rate_limit"),
+        (15, "clock"),
     ]
