@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -46,13 +48,18 @@ def run_command(
             f"cells {section.cells}, decisions {section.decisions}, telemetry {section.telemetry}"
         )
 
+    healthy = True
     try:
         streamer = Streamer(settings, engine, ready)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: streamer.stop())
         signal.signal(signal.SIGUSR1, lambda *_: streamer.arm())
         signal.signal(signal.SIGUSR2, lambda *_: streamer.arm(False))
-        streamer.run()
+        healthy = streamer.run()
     finally:
-        engine.close()
-    typer.echo("stopped")
+        if healthy:
+            engine.close()
+    typer.echo("stopped" if healthy else "stopped, without the engine, which hangs")
+    if not healthy:
+        sys.stdout.flush()
+        os._exit(1)  # its thread would keep the process for ever

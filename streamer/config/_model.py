@@ -39,6 +39,7 @@ class EngineSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "auto"
     precision: Literal["fp32", "int8"] = "fp32"
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
+    patience_s: Seconds = 2.0
     ladder: Annotated[tuple[Annotated[int, Meta(ge=1, le=4096)], ...], Meta(min_length=1)] = (1, 2, 4, 8, 16, 32)
 
 

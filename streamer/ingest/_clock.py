@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLES = 64
+JUMP_NS = 50_000_000
+JUMP_SAMPLES = 3
 
 
 class TickClock:
@@ -21,18 +23,39 @@ class TickClock:
     ----------
     timebase
         Length of a tick in seconds, as `(numerator, denominator)`.
+
+    Attributes
+    ----------
+    jumps
+        How often the counter has jumped. Until a jump is made out, cells are late (backwards) or come from the future
+        (forwards), and go to waste either way.
     """
 
     def __init__(self, timebase: tuple[int, int]) -> None:
         self._numerator = timebase[0] * 1_000_000_000
         self._denominator = timebase[1]
         self._samples: deque[int] = deque(maxlen=SAMPLES)
+        self._strange: deque[int] = deque(maxlen=JUMP_SAMPLES)
         self._ns_is_ticks = self._numerator == self._denominator
         self.offset_ns = 0
+        self.jumps = 0
 
     def observe(self, ticks: int, arrival_ns: int) -> None:
-        """Take note that a message sent at `ticks` arrived at `arrival_ns`."""
-        self._samples.append(arrival_ns - ticks * self._numerator // self._denominator)
+        """Take note that a message sent at `ticks` arrived at `arrival_ns`.
+
+        What differs from the mapping by more than `JUMP_NS` is a message that was held up, or a counter that has
+        jumped. It is a jump when `JUMP_SAMPLES` in a row agree with each other; then the mapping starts anew.
+        """
+        sample = arrival_ns - ticks * self._numerator // self._denominator
+        if self._samples and abs(sample - self.offset_ns) > JUMP_NS:
+            self._strange.append(sample)
+            if len(self._strange) < JUMP_SAMPLES or max(self._strange) - min(self._strange) > JUMP_NS:
+                return
+            self._samples = deque(self._strange, maxlen=SAMPLES)
+            self.jumps += 1
+        else:
+            self._samples.append(sample)
+        self._strange.clear()
         self.offset_ns = min(self._samples)
 
     def to_host(self, ticks: NDArray[np.uint64]) -> NDArray[np.int64]:

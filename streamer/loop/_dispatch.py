@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import EngineError
+from streamer.ingest import Slots
 from streamer.loop._live import Batch, Live
 from streamer.loop._series import Series
 from streamer.loop._settle import settle_classified, settle_unclassified
@@ -35,11 +36,22 @@ class Dispatch:
         self._smallest = min(self._best_ns)
         self._margin_ns = int(live.config.timing.publish_margin_us * 1000)
         self._slowdown = 1.0
+        self._patience_ns = int(live.config.engine.patience_s * 1e9)
+        self._started_ns = 0
+        self._hung: Slots | None = None
+
+    @property
+    def hung(self) -> bool:
+        """Whether the engine holds a batch that was given up."""
+        return self._hung is not None
 
     def collect(self, timeout_s: float = 0.0) -> bool:
         """Settle the batch on the engine if it is done; return whether one was."""
         live = self._live
         batch = live.batch
+        if self._hung is not None:
+            self._look_after_hung(self._hung)
+            return False
         if batch is None:
             return False
         try:
@@ -48,6 +60,8 @@ class Dispatch:
             self._fault(batch, error)
             return True
         if predictions is None:
+            if time.monotonic_ns() - self._started_ns > self._patience_ns:
+                self._give_up(batch)
             return False
         live.batch = None
         settle_classified(live, batch.series, live.pool.facts[batch.slots], predictions)
@@ -63,6 +77,11 @@ class Dispatch:
         series = live.series
         if live.batch is not None or series is None or not len(live.waiting):
             return False
+        if self._hung is not None:
+            slots = live.waiting.pop(len(live.waiting))
+            settle_unclassified(live, series, live.pool.facts[slots], Reason.ENGINE_FAULT)
+            live.pool.release(slots)
+            return False
         if series.deadline_after_ns is None:
             n = live.engine.take(len(live.waiting))
         else:
@@ -77,6 +96,7 @@ class Dispatch:
             self._fault(batch, error)
             return False
         live.batch = batch
+        self._started_ns = time.monotonic_ns()
         return True
 
     def abandon(self, reason: Reason) -> None:
@@ -128,6 +148,24 @@ class Dispatch:
         rung = min((rung for rung in self._best_ns if rung >= n), default=max(self._best_ns))
         ratio = seconds * 1e9 / max(1, self._best_ns[rung])
         self._slowdown += 0.1 * (min(max(ratio, 1.0), MAX_SLOWDOWN) - self._slowdown)
+
+    def _give_up(self, batch: Batch) -> None:
+        """Wait for this batch no longer; its slots stay with the engine, which may still read them."""
+        live = self._live
+        live.batch = None
+        self._hung = batch.slots
+        live.log.warning("engine", f"{live.engine.name}: no answer for {self._patience_ns / 1e9:g} s")
+        settle_unclassified(live, batch.series, live.pool.facts[batch.slots], Reason.ENGINE_FAULT)
+
+    def _look_after_hung(self, slots: Slots) -> None:
+        try:
+            if self._live.engine.collect() is None:
+                return
+        except EngineError as error:
+            self._live.log.warning("engine", error)
+        self._hung = None
+        self._live.pool.release(slots)
+        self._live.log.warning("engine", f"{self._live.engine.name} has answered again")
 
     def _fault(self, batch: Batch, error: EngineError) -> None:
         live = self._live

@@ -20,6 +20,9 @@ from streamer.wire import CellsHeader, End, Heartbeat, Refused, Start, WireError
 COPY_BELOW = 65_536
 """Below this many bytes a copy out of ZeroMQ is cheaper than a zero-copy view."""
 
+FUTURE_NS = 5_000_000
+"""A trigger this far behind its cell's arrival is not explained by the transit of messages."""
+
 Part = bytes | memoryview
 
 
@@ -100,11 +103,18 @@ class Intake:
             facts = facts[fresh]
             frames = frames[fresh] if isinstance(frames, np.ndarray) else _chosen(frames, fresh)
         n = len(facts)
-        if n:
-            series.account.pending += n
-            if series.sorting is not None:
-                series.sorting.arrive(facts)
-            self._accept(series, frames, facts)
+        if not n:
+            return 0
+        series.account.pending += n
+        jumped = _hold_back(facts, series.deadline_after_ns, now_ns)
+        if series.sorting is not None:
+            series.sorting.arrive(facts)
+        # Without a deadline no harm is done by a counter of another kind, such as a recording's.
+        if jumped is not None and series.deadline_after_ns is not None:
+            settle_unclassified(self._live, series, facts[jumped], Reason.CLOCK)
+            facts = facts[~jumped]
+            frames = frames[~jumped] if isinstance(frames, np.ndarray) else _chosen(frames, ~jumped)
+        self._accept(series, frames, facts)
         return n
 
     def _accept(
@@ -182,20 +192,35 @@ class Intake:
 
 
 def _facts(series: Series, header: CellsHeader, now_ns: int) -> Facts:
-    # No cell is triggered after it arrived: that bounds a wrong counter and the bias of the clock mapping.
     after = series.deadline_after_ns
     if header.n == 1:
         ticks = int.from_bytes(header.ticks, "little")
-        trigger_ns = min(series.clock.to_host_one(ticks), now_ns)
+        trigger_ns = series.clock.to_host_one(ticks)
         deadline_ns = NO_DEADLINE if after is None else trigger_ns + after
         return np.array([(header.seq, ticks, trigger_ns, now_ns, deadline_ns)], FACTS)
     facts = np.empty(header.n, FACTS)
     facts["seq"] = np.arange(header.seq, header.seq + header.n, dtype=np.uint64)
     facts["ticks"] = np.frombuffer(header.ticks, "<u8")
-    facts["trigger_ns"] = np.minimum(series.clock.to_host(facts["ticks"]), now_ns)
+    facts["trigger_ns"] = series.clock.to_host(facts["ticks"])
     facts["arrival_ns"] = now_ns
     facts["deadline_ns"] = NO_DEADLINE if after is None else facts["trigger_ns"] + after
     return facts
+
+
+def _hold_back(facts: Facts, after: int | None, now_ns: int) -> NDArray[np.bool_] | None:
+    """Let no trigger lie behind its cell's arrival; tell which did so by more than any transit explains.
+
+    The mapping of the counter is late by the least transit time, so a trigger may seem to come a little after the
+    arrival. Far ahead it is a counter that has jumped, and nothing is known of such a cell's deadline.
+    """
+    ahead = facts["trigger_ns"] > now_ns
+    if not ahead.any():
+        return None
+    jumped: NDArray[np.bool_] = facts["trigger_ns"] > now_ns + FUTURE_NS
+    facts["trigger_ns"][ahead] = now_ns
+    if after is not None:
+        facts["deadline_ns"][ahead] = now_ns + after
+    return jumped if jumped.any() else None
 
 
 def _chosen(frames: list[NDArray[np.generic] | None], where: NDArray[np.bool_]) -> list[NDArray[np.generic] | None]:

@@ -90,8 +90,13 @@ class Streamer:
         self._wishes.arming = armed
         self._wakeup.set()
 
-    def run(self) -> None:
-        """Run until `stop`, then decide what was received, close the series and return."""
+    def run(self) -> bool:
+        """Run until `stop`, then decide what was received and close the series.
+
+        Returns
+        -------
+        Whether the engine answers: one that hangs cannot be closed, and the caller must end without it.
+        """
         section = self._config.streamer
         best = self._engine.warm()
         pool = SlotPool(section.slots, self._engine.bundle.frame_shape, self._engine.bundle.dtype)
@@ -109,7 +114,7 @@ class Streamer:
         )
         with self._sockets:
             try:
-                _Loop(live, best, self._sockets, self._wakeup).run(self._wishes, self._on_ready)
+                return _Loop(live, best, self._sockets, self._wakeup).run(self._wishes, self._on_ready)
             finally:
                 self._wakeup.close()
 
@@ -137,7 +142,7 @@ class _Loop:
         now = time.monotonic_ns()
         self._snapshot_at = self._heartbeat_at = self._collect_at = now
 
-    def run(self, wishes: Wishes, on_ready: Callable[[], None] | None) -> None:
+    def run(self, wishes: Wishes, on_ready: Callable[[], None] | None) -> bool:
         # Garbage collection would stop the loop at a moment of its own choosing; it runs when nothing waits instead.
         gc.collect()
         gc.freeze()
@@ -152,6 +157,7 @@ class _Loop:
                     self._wakeup.clear()
                     self._control.arm(armed, "signal", "SIGUSR1" if armed else "SIGUSR2")
             self._drain()
+            return not self._dispatch.hung
         finally:
             gc.enable()
             gc.unfreeze()

@@ -42,6 +42,17 @@ class Chances:
         self.squares += float(square.sum())
         self.cubes += float((square * p).sum())
 
+    def add_one(self, chance: float) -> None:
+        """Take one probability; quicker than an array of one."""
+        p = min(chance, 1.0) if chance > 0.0 else 0.0
+        if self.cells < EXACT_CELLS:
+            self._first[self.cells] = p
+        self.cells += 1
+        square = p * p
+        self.total += p
+        self.squares += square
+        self.cubes += square * p
+
     @property
     def each(self) -> NDArray[np.float64] | None:
         """Every probability, `(n,)`; None beyond `EXACT_CELLS`."""

@@ -12,6 +12,8 @@ from streamer.report._chances import Chances
 from streamer.report._wanted import TalliedGate
 from streamer.vocabulary import WASTE, Reason
 
+FEW = 32
+"""Up to so many kept cells are summed one by one; from there on all at once is quicker."""
 REASONS = tuple(reason.label for reason in Reason)
 
 
@@ -74,7 +76,8 @@ class SortTally:
         counts[: len(self._counts)] = self._counts
         self._counts = counts
         # By gate code, with one more entry that code -1 reaches.
-        self._row_of = np.array([*(self._rows.index(gate.way) for gate in self._gates), 0], np.intp)
+        self._rows_by_gate = [self._rows.index(gate.way) for gate in self._gates]
+        self._row_of = np.array([*self._rows_by_gate, 0], np.intp)
         self._base_of = self._row_of * len(self._reasons)
         self._wants = np.zeros((len(self._gates) + 1, self._classes))
         for code, gate in enumerate(self._gates):
@@ -91,9 +94,11 @@ class SortTally:
         self._counts += np.bincount(self._base_of[entries["gate"]] + reason, minlength=len(self._counts))
         self.decided += len(entries)
         self.classified += int(np.count_nonzero(entries["class_"] >= 0))
-        kept = np.flatnonzero(reason == Reason.KEPT)
-        if len(kept):
-            self._add_chances(entries["gate"][kept], entries["probabilities"][kept])
+        kept = (reason == Reason.KEPT).nonzero()[0]
+        if len(kept) > FEW:
+            self._add_many(entries["gate"][kept], entries["probabilities"][kept])
+        elif len(kept):
+            self._add_few(entries["gate"][kept].tolist(), entries["probabilities"][kept].tolist())
 
     def ways(self) -> list[WayCount]:
         """Return what was counted of every way but waste, in the order of the gates."""
@@ -112,9 +117,20 @@ class SortTally:
         self.decided += 1
         self.classified += int(entries["class_"][0]) >= 0
         if reason == Reason.KEPT:
-            self._add_chances(entries["gate"], entries["probabilities"])
+            self._add_few([gate], entries["probabilities"].tolist())
 
-    def _add_chances(self, gate: NDArray[np.int16], probabilities: NDArray[np.float32]) -> None:
+    def _add_few(self, gates: list[int], probabilities: list[list[float]]) -> None:
+        for gate, each in zip(gates, probabilities, strict=True):
+            known = self._gates[gate] if gate >= 0 else None
+            if known is None or known.wanted is None:
+                self._blind[gate] += 1
+                continue
+            chance = 0.0
+            for index in known.wanted:
+                chance += each[index]
+            self._chances[self._rows_by_gate[gate]].add_one(chance)
+
+    def _add_many(self, gate: NDArray[np.int16], probabilities: NDArray[np.float32]) -> None:
         chances: NDArray[np.float64] = np.einsum("ij,ij->i", probabilities, self._wants[gate], dtype=np.float64)
         sees = self._sees[gate]
         if not sees.all():

@@ -1,0 +1,131 @@
+"""Engines that misbehave on purpose, and a streamer around one in a thread of this process."""
+
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from engines.backends import Predictions, Wakeup
+from engines.errors import EngineError
+from streamer.config import parse_config
+from streamer.loop import Streamer
+from tests.support.toy import LEVELS
+
+WARM_S = 0.0005
+
+
+class ScriptedEngine:
+    """Answers as the toy bundle does, after `delay_s`; raises or hangs when told so."""
+
+    name = "scripted"
+    ladder = (1, 2, 4, 8)
+
+    def __init__(self, bundle):
+        self.bundle = bundle
+        self.delay_s = 0.0
+        self.fail_submit = 0
+        self.fail_collect = 0
+        self.hanging = threading.Event()
+        self.batches = 0
+        self._wakeup = Wakeup()
+        self._batch = None
+
+    def warm(self):
+        return dict.fromkeys(self.ladder, WARM_S)
+
+    def take(self, waiting):
+        return max(rung for rung in self.ladder if rung <= waiting)
+
+    @property
+    def ready(self):
+        return self._batch is None
+
+    def submit(self, frames):
+        if self.fail_submit:
+            self.fail_submit -= 1
+            raise EngineError("scripted: told to fail at submit")
+        self.batches += 1
+        self._batch = (frames.copy(), time.monotonic() + self.delay_s)
+        threading.Timer(self.delay_s, self._wakeup.set).start()
+
+    def collect(self, timeout_s=0.0):
+        if self._batch is None or self.hanging.is_set():
+            return None
+        frames, ready_at = self._batch
+        if time.monotonic() < ready_at:
+            return None
+        self._wakeup.clear()
+        self._batch = None
+        if self.fail_collect:
+            self.fail_collect -= 1
+            raise EngineError("scripted: told to fail at collect")
+        means = frames.mean(axis=(2, 3)).astype(np.float32)
+        logits = -((means[:, :1] - np.array([LEVELS], np.float32)) ** 2) / 1e4
+        probabilities = np.exp(logits - logits.max(1, keepdims=True))
+        probabilities /= probabilities.sum(1, keepdims=True)
+        return Predictions(probabilities.astype(np.float32), means, means, max(self.delay_s, WARM_S))
+
+    def fileno(self):
+        return self._wakeup.fileno()
+
+    def close(self):
+        self._wakeup.close()
+
+
+class Inside:
+    """A streamer in a thread: its endpoints, its engine, and its journals."""
+
+    def __init__(self, directory, engine, sections):
+        self.engine = engine
+        self.journals = Path(directory) / "journals"
+        tree = {
+            "streamer": {
+                "bundle": str(engine.bundle.path),
+                **{name: f"ipc://{directory}/{name}" for name in ("cells", "decisions", "telemetry", "control")},
+                "journal": str(self.journals),
+                "heartbeat_s": 0.3,
+            },
+            "gate": [
+                {"name": "bright", "way": "left", "where": {"bright": {"min": 0.5}}},
+                {"name": "blinding", "way": "right", "where": {"blinding": {"min": 0.5}}},
+            ],
+            **sections,
+        }
+        config = parse_config(tree, "test", Path(directory))
+        self.cells, self.decisions = config.streamer.cells, config.streamer.decisions
+        self.healthy = None
+        ready = threading.Event()
+        self._streamer = Streamer(config, engine, ready.set)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        assert ready.wait(20)
+
+    def _run(self):
+        self.healthy = self._streamer.run()
+
+    def stop(self):
+        """Stop the streamer; return whether its engine answered."""
+        self._streamer.stop()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+        return self.healthy
+
+    def journal(self, series):
+        return self.journals / f"{series}.journal"
+
+
+@contextmanager
+def inside(bundle, **sections):
+    """Run a streamer on a `ScriptedEngine` in a thread of this process."""
+    with tempfile.TemporaryDirectory(prefix="cg-") as directory:
+        engine = ScriptedEngine(bundle)
+        running = Inside(directory, engine, sections)
+        try:
+            yield running
+        finally:
+            running.engine.hanging.clear()
+            running.stop()
+            engine.close()
