@@ -51,6 +51,9 @@ def decide(
         Most of the bundle's measurement `unfamiliarity`, see `check_abstention`; None for no limit.
     """
     probabilities = cells if isinstance(cells, np.ndarray) else cells.probabilities
+    if len(probabilities) == 1:
+        late = in_time is not None and not in_time[0]
+        return _decide_one(cells, probabilities[0], late, gates, min_confidence, armed, max_unfamiliarity)
     class_ = probabilities.argmax(axis=1).astype(np.int16)
     confidence = probabilities.max(axis=1)
     gate = gates.assign(cells)
@@ -67,6 +70,45 @@ def decide(
         reason[~in_time] = Reason.LATE
     way[reason != Reason.KEPT] = 0
     return Verdicts(class_, confidence, gate, way, reason)
+
+
+def _decide_one(
+    cells: Cells,
+    probabilities: NDArray[np.float32],
+    late: bool,
+    gates: Gates,
+    min_confidence: float,
+    armed: bool,
+    max_unfamiliarity: float | None,
+) -> Verdicts:
+    """Decide on a single cell: the rules of `decide`, in its order, at a third of the cost of arrays of one."""
+    class_ = int(probabilities.argmax())
+    confidence = probabilities[class_]
+    gate = int(gates.assign(cells)[0])
+    way = int(gates.way_of[gate])
+    if late:
+        reason = Reason.LATE
+    elif not confidence >= min_confidence:
+        reason = Reason.UNCERTAIN
+    elif max_unfamiliarity is not None and _unfamiliar(cells, gates, max_unfamiliarity)[0]:
+        reason = Reason.UNFAMILIAR
+    elif gate < 0:
+        reason = Reason.NOT_IN_GATE
+    elif way == 0:
+        reason = Reason.WASTE_GATE
+    elif not armed:
+        reason = Reason.DISARMED
+    else:
+        reason = Reason.KEPT
+    if reason:
+        way = 0
+    return Verdicts(
+        np.array([class_], np.int16),
+        np.array([confidence], np.float32),
+        np.array([gate], np.int16),
+        np.array([way], np.uint8),
+        np.array([reason], np.uint8),
+    )
 
 
 def _unfamiliar(cells: Cells, gates: Gates, most: float) -> NDArray[np.bool_]:

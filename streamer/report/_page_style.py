@@ -33,6 +33,7 @@ th.n, td.n { text-align: right; white-space: nowrap; }
 tr, .tiles, .sign { break-inside: avoid; }
 h2 { break-after: avoid; }
 .small { font-size: 7.8pt; color: #5d6d7c; }
+.nobreak { white-space: nowrap; }
 .none { color: #5d6d7c; font-style: italic; }
 .bar { vertical-align: -1px; }
 .rail { fill: #e6ecf1; }
@@ -43,7 +44,9 @@ rect.hardware { fill: #d08a2e; }
 .dot { display: inline-block; width: 2.2mm; height: 2.2mm; margin-right: 1.4mm; border-radius: 50%; }
 i.software { background: #5b8db8; }
 i.hardware { background: #d08a2e; }
-.legend { font-weight: 400; }
+.legend { float: right; margin-top: -5.6mm; }
+.aborts td:first-child { white-space: nowrap; }
+.aborts .small { font-size: 7pt; }
 .legend .dot:nth-of-type(2) { margin-left: 3mm; }
 .aborts td:last-child { text-align: left; }
 .two { display: grid; grid-template-columns: 1fr 1fr; gap: 8mm; }

@@ -12,7 +12,7 @@ def aborts(report: SortReport) -> str:
     longest = max((sum(cells) for *_, cells in found), default=0)
     if not longest:
         return '<p class="none">No in-gate cell was lost.</p>'
-    wide = max(60, 340 - 80 * len(report.ways))
+    wide = max(40, 340 - 80 * len(report.ways))
     rows = []
     for kind, reason, cells in found:
         of_ways = "".join(_share(n, way.in_gate) for n, way in zip(cells, report.ways, strict=True))
@@ -22,10 +22,10 @@ def aborts(report: SortReport) -> str:
             f'<rect class="{kind}" width="{max(sum(cells) / longest * wide, 1):.1f}" height="9"/></svg></td></tr>'
         )
     ways = "".join(f'<th class="n">{escape(way.name)}</th>' for way in report.ways)
-    legend = '<i class="dot software"></i>software, coincidence <i class="dot hardware"></i>hardware'
+    legend = '<i class="dot software"></i>software and coincidence <i class="dot hardware"></i>hardware'
     return (
-        f'<table class="aborts"><thead><tr><th>Reason</th>{ways}<th class="n">All</th>'
-        f'<th class="legend">{legend}</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        f'<p class="legend small">{legend}</p><table class="aborts"><thead><tr><th>Reason</th>{ways}'
+        f'<th class="n">All</th><th></th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
     )
 
 
@@ -88,7 +88,7 @@ def _by_reason(ways: list[WayReport]) -> list[tuple[str, str, list[int]]]:
 
 
 def _share(cells: int, in_gate: int) -> str:
-    percent = f' <span class="small">{number(100 * cells / in_gate, 2)} %</span>' if in_gate else ""
+    percent = f' <span class="small">{number(100 * cells / in_gate, 1)} %</span>' if in_gate else ""
     return f'<td class="n">{count(cells)}{percent}</td>'
 
 

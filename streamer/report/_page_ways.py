@@ -23,7 +23,7 @@ def ways_table(report: SortReport) -> str:
             ("Sorted", False),
             ("Rate /s", False),
             ("Efficiency", True),
-            ("Estimated purity, 95 %", True),
+            ("Purity, 95 %", True),
         )
     )
     rows = "".join(_row(way) for way in report.ways)
@@ -33,7 +33,9 @@ def ways_table(report: SortReport) -> str:
 
 
 def _row(way: WayReport) -> str:
-    window = "" if way.window_us is None else f'<br><span class="small">window {number(way.window_us, 0)} µs</span>'
+    window = (
+        "" if way.window_us is None else f'<br><span class="small nobreak">window {number(way.window_us, 0)} µs</span>'
+    )
     gates = f'<br><span class="small">{escape(", ".join(way.gates))}</span>'
     target = "–" if way.target is None else count(way.target)
     reached = way.target is not None and way.sorted >= way.target

@@ -1,10 +1,12 @@
-"""What was asked of each way: its mode, window and target, as far as the configuration says."""
+"""What was asked of each way: its mode, window and target, as the configuration says."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
+
+from streamer.config import WaySection
 
 
 class WayPlan(msgspec.Struct, frozen=True):
@@ -15,29 +17,36 @@ class WayPlan(msgspec.Struct, frozen=True):
     target: int | None = None
 
 
-def plans_of(tables: object) -> dict[str, WayPlan]:
-    """Return the plan of each way from the configuration's `[[way]]` tables.
+def plans_of(ways: Mapping[str, WaySection], drop_frequency_hz: float | None = None) -> dict[str, WayPlan]:
+    """Return the plan of each way of the configuration.
 
-    Read forgivingly, for a journal's configuration may be of another version: `name`, `mode`, `leading_us` and
-    `trailing_us` (or `window_us`), `target` or `count`. What is not of the right kind is left out.
+    A window is its leading and trailing parts together; one in drops lasts drops / frequency. A plate is a target: all
+    its wells.
     """
-    plans: dict[str, WayPlan] = {}
-    for table in tables if isinstance(tables, Sequence) and not isinstance(tables, str) else ():
-        if isinstance(table, Mapping) and isinstance(table.get("name"), str):
-            plans[table["name"]] = _plan(table)
-    return plans
+    return {name: WayPlan(way.mode, _window_us(way, drop_frequency_hz), _target(way)) for name, way in ways.items()}
 
 
-def _plan(table: Mapping[str, object]) -> WayPlan:
-    mode = table.get("mode")
-    parts = [_number(table.get(key)) for key in ("leading_us", "trailing_us")]
-    window = _number(table.get("window_us"))
-    if window is None and any(part is not None for part in parts):
-        window = sum(part or 0.0 for part in parts)
-    target = table.get("target", table.get("count"))
-    whole = isinstance(target, int) and not isinstance(target, bool)
-    return WayPlan(mode if isinstance(mode, str) else None, window, target if whole else None)  # type: ignore[arg-type]
+def read_plans(config: Mapping[str, object]) -> dict[str, WayPlan]:
+    """Return the plans in a journal's configuration tree; none where it holds no ways that this version can read."""
+    actuator = config.get("actuator")
+    frequency = actuator.get("drop_frequency_hz") if isinstance(actuator, Mapping) else None
+    try:
+        ways = msgspec.convert(config.get("way"), dict[str, WaySection])
+    except msgspec.ValidationError:
+        return {}
+    return plans_of(ways, frequency if isinstance(frequency, int | float) and frequency > 0 else None)
 
 
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _window_us(way: WaySection, drop_frequency_hz: float | None) -> float | None:
+    drops = (way.leading_drops or 0.0) + (way.trailing_drops or 0.0)
+    if way.leading_drops is not None or way.trailing_drops is not None:
+        return None if drop_frequency_hz is None else drops / drop_frequency_hz * 1e6
+    if way.leading_us is None and way.trailing_us is None:
+        return None
+    return (way.leading_us or 0.0) + (way.trailing_us or 0.0)
+
+
+def _target(way: WaySection) -> int | None:
+    if way.target is not None or way.plate is None:
+        return way.target
+    return way.plate * way.cells_per_well

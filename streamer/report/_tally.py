@@ -59,31 +59,39 @@ class SortTally:
         self._classes = classes
         self._reasons = tuple(reasons)
         self._gates: tuple[TalliedGate, ...] = ()
+        self._codes = 0
         self._rows: list[str] = [WASTE]
+        self._names: list[dict[str, int]] = [{}]
         self._chances = [Chances()]
         self._counts = np.zeros(len(self._reasons), np.int64)
-        self._blind = np.zeros(1, np.int64)
-        self.add_gates(gates)
+        self.use_gates(gates)
 
-    def add_gates(self, gates: Sequence[TalliedGate]) -> None:
-        """Take further gates, whose codes follow those there are: a code never changes its meaning in a series."""
-        self._gates += tuple(gates)
+    def use_gates(self, gates: Sequence[TalliedGate], first: int = 0) -> None:
+        """Take new gates for the cells to come: codes from `first` on are theirs, lower ones keep their meaning.
+
+        What was counted stays. A code that no gate has any more leads nowhere.
+        """
+        self._gates = self._gates[:first] + tuple(gates)
         for gate in gates:
             if gate.way not in self._rows:
                 self._rows.append(gate.way)
+                self._names.append({})
                 self._chances.append(Chances())
+            self._names[self._rows.index(gate.way)].setdefault(gate.name, 0)
         counts = np.zeros(len(self._rows) * len(self._reasons), np.int64)
         counts[: len(self._counts)] = self._counts
         self._counts = counts
-        # By gate code, with one more entry that code -1 reaches.
-        self._rows_by_gate = [self._rows.index(gate.way) for gate in self._gates]
-        self._row_of = np.array([*self._rows_by_gate, 0], np.intp)
+        # By gate code, as many as there ever were, with one more entry that code -1 reaches.
+        self._codes = max(self._codes, len(self._gates))
+        self._row_of = np.zeros(self._codes + 1, np.intp)
+        self._row_of[: len(self._gates)] = [self._rows.index(gate.way) for gate in self._gates]
         self._base_of = self._row_of * len(self._reasons)
-        self._wants = np.zeros((len(self._gates) + 1, self._classes))
+        self._rows_by_gate = self._row_of.tolist()
+        self._wants = np.zeros((self._codes + 1, self._classes))
+        self._sees = np.zeros(self._codes + 1, np.bool_)
         for code, gate in enumerate(self._gates):
             self._wants[code, list(gate.wanted or ())] = 1.0
-        self._sees = np.array([*(gate.wanted is not None for gate in self._gates), False])
-        self._blind = np.concatenate([self._blind[:-1], np.zeros(len(gates), np.int64), self._blind[-1:]])
+            self._sees[code] = gate.wanted is not None
 
     def add(self, entries: NDArray[np.void]) -> None:
         """Add decided cells, `(n,)` of the journal's records: `gate`, `reason`, `class_` and `probabilities` count."""
@@ -121,9 +129,9 @@ class SortTally:
 
     def _add_few(self, gates: list[int], probabilities: list[list[float]]) -> None:
         for gate, each in zip(gates, probabilities, strict=True):
-            known = self._gates[gate] if gate >= 0 else None
+            known = self._gates[gate] if 0 <= gate < len(self._gates) else None
             if known is None or known.wanted is None:
-                self._blind[gate] += 1
+                self._add_blind(gate)
                 continue
             chance = 0.0
             for index in known.wanted:
@@ -134,21 +142,25 @@ class SortTally:
         chances: NDArray[np.float64] = np.einsum("ij,ij->i", probabilities, self._wants[gate], dtype=np.float64)
         sees = self._sees[gate]
         if not sees.all():
-            np.add.at(self._blind, gate[~sees], 1)
+            for code in gate[~sees].tolist():
+                self._add_blind(code)
             gate, chances = gate[sees], chances[sees]
         rows = self._row_of[gate]
         for row in set(rows.tolist()):
             self._chances[row].add(chances[rows == row])
 
+    def _add_blind(self, gate: int) -> None:
+        if 0 <= gate < len(self._gates):
+            self._names[self._rows_by_gate[gate]][self._gates[gate].name] += 1
+
     def _way(self, row: int, counts: list[int]) -> WayCount:
-        codes = [code for code, gate in enumerate(self._gates) if gate.way == self._rows[row]]
         aborts = {label: count for label, count in zip(self._reasons[1:], counts[1:], strict=True) if count}
         return WayCount(
             name=self._rows[row],
-            gates=tuple(dict.fromkeys(self._gates[code].name for code in codes)),
+            gates=tuple(self._names[row]),
             in_gate=sum(counts),
             sorted=counts[Reason.KEPT],
             aborts=aborts,
             chances=self._chances[row],
-            blind={self._gates[code].name: int(self._blind[code]) for code in codes if self._blind[code]},
+            blind={name: cells for name, cells in self._names[row].items() if cells},
         )

@@ -28,10 +28,10 @@ def gated_header(**changes):
         "reasons": REASONS,
         "config": {
             "gate": list(GATES),
-            "way": [
-                {"name": "left", "mode": "purity", "leading_us": 50.0, "trailing_us": 100.0, "target": 40},
-                {"name": "right", "mode": "yield"},
-            ],
+            "way": {
+                "left": {"mode": "purity", "leading_us": 50.0, "trailing_us": 100.0, "target": 40},
+                "right": {"mode": "yield"},
+            },
         },
     }
     return make_header(3, **(fields | changes))

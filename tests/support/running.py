@@ -44,7 +44,8 @@ class Running:
         config = self.sockets / "config.toml"
         config.write_text(
             f'[streamer]\nbundle = "{bundle}"\ncells = "{self.cells}"\ndecisions = "{self.decisions}"\n'
-            f'telemetry = "{self.telemetry}"\ncontrol = "{self.control}"\njournal = "journals"\nheartbeat_s = 0.3\n{extra}\n{sections}\n{gates}'
+            f'telemetry = "{self.telemetry}"\ncontrol = "{self.control}"\njournal = "journals"\n'
+            f"heartbeat_s = 0.3\n{extra}\n{sections}\n{gates}"
         )
         self.log = self.sockets / "streamer.log"
         with self.log.open("ab") as log:

@@ -1,13 +1,14 @@
 """The verdict on a cell is the first rule it breaks; it is kept only if it breaks none."""
 
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.config import Bound, GateSection
+from streamer.config import Bound, GateSection, parse_config
 from streamer.decision import Gates, decide
 from streamer.vocabulary import Reason
 
@@ -127,3 +128,35 @@ def test_one_batch_does_not_change_the_gates_for_the_next():
     before = GATES.way_of.tolist()
     decide(np.array([[1, 0, 0]], np.float32), np.array([False]), GATES, min_confidence=0, armed=True)
     assert GATES.way_of.tolist() == before
+
+
+def test_a_batch_is_decided_as_its_cells_are_one_by_one():
+    rng = np.random.default_rng(4)
+    gates = Gates(
+        parse_config(
+            {
+                "streamer": {"bundle": "-"},
+                "gate": [
+                    {"name": "a", "way": "left", "where": {"A": {"min": 0.5}}},
+                    {"name": "b", "way": "waste", "where": {"B": {"min": 0.5}}},
+                ],
+            },
+            "test",
+            Path(),
+        ).gate,
+        ("A", "B", "C"),
+    )
+    probabilities = rng.dirichlet((0.4, 0.4, 0.4), 500).astype(np.float32)
+    probabilities[7] = np.nan
+    in_time = rng.random(500) < 0.9
+    for armed in (True, False):
+        batch = decide(probabilities, in_time, gates, min_confidence=0.6, armed=armed)
+        single = [
+            decide(probabilities[i : i + 1], in_time[i : i + 1], gates, min_confidence=0.6, armed=armed)
+            for i in range(500)
+        ]
+        for name in batch._fields:
+            one_by_one = np.concatenate([getattr(verdict, name) for verdict in single])
+            assert getattr(batch, name).dtype == one_by_one.dtype
+            np.testing.assert_array_equal(getattr(batch, name), one_by_one)
+        assert len(set(batch.reason.tolist())) >= 4

@@ -2,8 +2,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from streamer.config import GateSection, WaySection
 from streamer.journal import read_journal
-from streamer.report import SortReport, WayPlan, make_report, plans_of, report_of, timing_of_meters
+from streamer.report import SortReport, WayPlan, make_report, plans_of, report_of, tallied_gates, timing_of_meters
 from streamer.report._tally import SortTally
 from streamer.vocabulary import Account
 from streamer.wire import HistogramData
@@ -62,17 +63,51 @@ def test_a_gate_without_a_class_has_no_purity_and_says_so(tmp_path):
     assert right.purity_why.startswith("sorted by a gate that names no class: bright (")
 
 
-def test_gates_and_targets_that_changed_on_the_way(tmp_path):
-    entries = random_entries(100, 2, gates=(5,))
-    entries["gate"], entries["reason"], entries["class_"], entries["probabilities"] = 5, 0, 1, (0.25, 0.5, 0.25)
-    events = [
-        ("gates", {"first": len(GATES), "gate": [{"name": "b", "way": "left", "classes": ["B"]}]}),
-        ("ways", {"way": [{"name": "left", "mode": "single", "target": 7}]}),
-    ]
-    left, right = report_of(write(tmp_path / "a.journal", entries, events=events)).ways
-    assert (left.sorted, left.gates, left.mode, left.target) == (100, ["ab", "b"], "single", 7)
-    assert left.purity.estimate == pytest.approx(0.5)
-    assert right.in_gate == 0
+def change(**said):
+    return ("change", {"author": "AB", "reason": "too few", "changes": {}} | said)
+
+
+NEW = {"name": "b", "way": "left", "classes": ["B"]}
+BY_TABLE, BY_CHANGE = {"gate": [NEW]}, {"changes": {"gate": [NEW], "way": {"left": {"mode": "single", "target": 7}}}}
+
+
+@pytest.mark.parametrize("first", [0, len(GATES)])
+@pytest.mark.parametrize("said", [BY_TABLE, BY_CHANGE, {}])
+def test_gates_and_targets_that_changed_on_the_way(tmp_path, first, said):
+    entries = random_entries(100, 2, unclassified=0)
+    later = entries[60:]
+    later["gate"], later["reason"], later["way"], later["class_"] = first, 0, 1, 1
+    later["probabilities"] = (0.25, 0.5, 0.25)
+    moment = int(entries["decided_ns"][59]) + 1
+    event = change(gates=["b"], monotonic_ns=moment, first=first, **said)
+    report = report_of(write(tmp_path / "a.journal", entries, events=[event]))
+    left, right = report.ways
+    before = entries[:60]
+    assert report.account_errors == []
+    assert left.sorted == 40 + ((before["gate"] == 0) & (before["reason"] == 0)).sum()
+    assert right.sorted == ((before["gate"] == 1) & (before["reason"] == 0)).sum()
+    assert left.gates == ["ab", "b"]
+    assert (left.mode, left.target) == (("single", 7) if said is BY_CHANGE else ("purity", 40))
+    if said:
+        ab = [sum(cell["probabilities"].tolist()[:2]) for cell in before if cell["gate"] == 0 and not cell["reason"]]
+        assert left.purity.estimate == pytest.approx((sum(ab) + 20) / left.sorted)
+        assert not any("described" in note for note in report.notes)
+    else:
+        assert left.purity_why == "sorted by a gate that names no class: b (40 cells)"
+        assert "gate b is not described" in report.notes[0]
+
+
+def test_changes_that_leave_the_gates_alone(tmp_path, journal):
+    names = [gate["name"] for gate in GATES]
+    event = change(gates=names, changes={"decision": {"armed": False}})
+    entries = random_entries(500, 7)
+    assert report_of(write(tmp_path / "a.journal", entries, events=[event])) == report_of(journal)
+
+
+def test_a_change_without_a_moment_of_its_own_goes_by_the_time_it_was_written(tmp_path):
+    entries = random_entries(20, 2, gates=(0,))
+    report = report_of(write(tmp_path / "a.journal", entries, events=[change(gates=[]), change(gates=7)]))
+    assert report.ways[0].in_gate == (entries["gate"] == 0).sum()
 
 
 @pytest.mark.parametrize("config", [{}, {"gate": 5}, {"gate": [{"name": "ab", "shape": "round"}]}, {"gate": []}])
@@ -108,17 +143,25 @@ def test_what_does_not_add_up_is_said():
     assert report.ended == ""
 
 
-@pytest.mark.parametrize("tables", [None, 5, "left", [5, {"mode": "purity"}, {"name": 3}]])
-def test_plans_of_what_is_no_way(tables):
-    assert plans_of(tables) == {}
+@pytest.mark.parametrize("way", [None, 5, [{"name": "left"}], {"left": {"mode": "round"}}, {"left": {"odd": 1}}])
+def test_ways_that_cannot_be_read_are_left_out(tmp_path, way):
+    header = gated_header(config={"gate": list(GATES), "way": way, "actuator": 3})
+    report = report_of(write(tmp_path / "a.journal", random_entries(9, 1), header))
+    assert [(way.name, way.mode, way.target) for way in report.ways] == [("left", None, None), ("right", None, None)]
 
 
 def test_plans():
-    tables = [
-        {"name": "a", "mode": "single", "window_us": 20, "count": 5},
-        {"name": "b", "mode": 7, "leading_us": 2.5, "target": True},
-    ]
-    assert plans_of(tables) == {"a": WayPlan("single", 20.0, 5), "b": WayPlan(None, 2.5, None)}
+    ways = {
+        "a": WaySection(mode="single", leading_drops=0.5, trailing_drops=1.0, plate=96, cells_per_well=2),
+        "b": WaySection(leading_us=2.5, target=9),
+        "c": WaySection(),
+    }
+    assert plans_of(ways, 20_000.0) == {
+        "a": WayPlan("single", 75.0, 192),
+        "b": WayPlan("yield", 2.5, 9),
+        "c": WayPlan("yield", None, None),
+    }
+    assert plans_of(ways)["a"].window_us is None
 
 
 def test_timing_from_the_loops_histograms():
@@ -135,18 +178,15 @@ def test_timing_from_the_loops_histograms():
 
 
 def test_the_report_of_the_loop_is_that_of_its_journal(journal):
-    from streamer.report._from_journal import _gates
-
-    gates, notes = _gates(journal)
-    tally = SortTally(gates, 3, journal.header.reasons)
+    gates = msgspec.convert(journal.header.config["gate"], list[GateSection])
+    tally = SortTally(tallied_gates(gates, CLASSES), 3, journal.header.reasons)
     for entries in np.array_split(journal.decisions, 23):
         tally.add(entries)
     later = report_of(journal)
-    tables = journal.header.config["way"]
+    ways = msgspec.convert(journal.header.config["way"], dict[str, WaySection])
     report = make_report(
-        journal.header, tally, later.account, elapsed_s=10.0, ended="end", plans=plans_of(tables), timing=later.timing
+        journal.header, tally, later.account, elapsed_s=10.0, ended="end", plans=plans_of(ways), timing=later.timing
     )
-    assert notes == []
     for ours, theirs in zip(report.ways, later.ways, strict=True):
         assert msgspec.structs.replace(ours, purity=None) == msgspec.structs.replace(theirs, purity=None)
         assert msgspec.structs.astuple(ours.purity) == pytest.approx(msgspec.structs.astuple(theirs.purity))

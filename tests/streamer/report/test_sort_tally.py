@@ -69,13 +69,13 @@ def test_batches_a_journal_and_counting_by_hand_agree(n, seed, sizes, blind):
         assert reported.purity_why == ""
 
 
-def test_gates_that_come_later_follow_the_codes_there_are():
+def test_gates_that_follow_the_codes_there_are():
     tally = new_tally()
     entries = random_entries(200, 3)
     tally.add(entries)
     before = [way._replace(chances=way.chances.cells) for way in tally.ways()]
     late = GateSection(name="late", way="third", classes=("B",))
-    tally.add_gates(tallied_gates([late], CLASSES))
+    tally.use_gates(tallied_gates([late], CLASSES), len(GATES))
     assert [way._replace(chances=way.chances.cells) for way in tally.ways()][:2] == before
     more = entries[entries["reason"] == 0].copy()
     more["gate"], more["class_"], more["probabilities"] = len(GATES), 1, (0.1, 0.8, 0.1)
@@ -83,6 +83,18 @@ def test_gates_that_come_later_follow_the_codes_there_are():
     third = tally.ways()[2]
     assert (third.name, third.sorted, third.gates) == ("third", len(more), ("late",))
     assert third.chances.mean == pytest.approx(0.8)
+
+
+def test_codes_that_no_gate_has_any_more_lead_nowhere():
+    tally = new_tally()
+    entries = random_entries(60, 3, gates=(0, 1, 2), unclassified=0)
+    entries["reason"] = 0
+    tally.use_gates(tallied_gates(SECTIONS[:1], CLASSES))
+    for part in (entries[:1], entries[1:10], entries[10:]):
+        tally.add(part)
+    left, right = tally.ways()
+    assert (left.sorted, right.in_gate, right.blind) == ((entries["gate"] == 0).sum(), 0, {})
+    assert tally.strays == (entries["gate"] > 0).sum()
 
 
 def test_a_cell_kept_by_no_gate_is_a_stray():
