@@ -16,6 +16,7 @@ from streamer.cli.demo import demo_command
 from streamer.cli.journal import app as journal_app
 from streamer.cli.keys import keys_command
 from streamer.cli.observe import observe_command
+from streamer.cli.report import report_command
 from streamer.cli.run import run_command
 from streamer.cli.send import send_command
 from streamer.cli.simulate_sort import simulate_sort_command
@@ -67,6 +68,7 @@ app.command("watch")(watch_command)
 app.command("observe")(observe_command)
 app.add_typer(ctl_app, name="ctl")
 app.add_typer(journal_app, name="journal")
+app.command("report")(report_command)
 app.command("bundle")(bundle_command)
 app.command("train")(train_command)
 app.command("simulate-sort")(simulate_sort_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import cast
 
@@ -15,8 +16,10 @@ from streamer.config import Config, parse_config
 from streamer.decision import Gates, check_abstention, with_gating_file
 from streamer.loop._live import Live
 from streamer.loop._log import logger
+from streamer.loop._series import Series
 from streamer.loop._sessions import Sessions
 from streamer.loop._way_rules import check_ways
+from streamer.report import tallied_gates
 from streamer.vocabulary import Rejection
 from streamer.wire import (
     PROTOCOL_VERSION,
@@ -78,36 +81,51 @@ class Control:
         config = _changed(live.config, changes)
         check_abstention(config.decision, live.engine.bundle.manifest)
         # Ways keep their codes for as long as the streamer runs: receivers and journals go by them.
-        gates = Gates(config.gate, live.engine.bundle.manifest, ways=live.gates.ways)
+        regated = config.gate != live.config.gate
+        gates = Gates(config.gate, live.engine.bundle.manifest, ways=live.gates.ways) if regated else live.gates
         check_ways(config, gates.ways)
         if live.series is not None:
             _check_rules_stay(live.config, config)
             if live.series.sorting is not None:
                 live.series.sorting.retarget(config, gates.ways)
         live.config, live.gates = config, gates
+        if regated:
+            live.gate_first = len(live.gate_names)
+            live.gate_names += gates.names
         live.armed = config.decision.armed
         live.way_totals = _grown(live.way_totals, len(gates.ways))
         self._number += 1
         logger.info("change %d by %s (%s): %s", self._number, author, reason, ", ".join(changes))
         if live.series is not None:
-            live.series.way_mix = _grown(live.series.way_mix, len(gates.ways))
-            live.series.journal.event(
-                "change",
-                {
-                    "author": author,
-                    "reason": reason,
-                    "changes": changes,
-                    "gates": list(gates.names),
-                    "ways": list(gates.ways),
-                },
-            )
-            if "gate" in changes or "gating_ml" in cast("Tree", changes.get("decision", {})):
-                live.outlet.change_legend(self._sessions.legend(live.series))
+            self._tell(live.series, changes, author, reason, regated=regated)
 
     def arm(self, armed: bool, author: str, reason: str) -> None:
         """Arm or disarm; nothing happens where it is so already."""
         if self._live.armed != armed:
             self.change({"decision": {"armed": armed}}, author, reason)
+
+    def _tell(self, series: Series, changes: Tree, author: str, reason: str, *, regated: bool) -> None:
+        """Write a change into the journal of the open series, and tell receivers of new codes."""
+        live = self._live
+        series.way_mix = _grown(series.way_mix, len(live.gates.ways))
+        tree = _tree(live.config)
+        series.journal.event(
+            "change",
+            {
+                "monotonic_ns": time.monotonic_ns(),
+                "author": author,
+                "reason": reason,
+                "changes": changes,
+                "gates": list(live.gates.names),
+                "first": live.gate_first,
+                "ways": list(live.gates.ways),
+                "gate": tree["gate"],
+                "way": tree["way"],
+            },
+        )
+        if regated:
+            series.tally.use_gates(tallied_gates(live.config.gate, live.engine.bundle.classes), first=live.gate_first)
+            live.outlet.change_legend(self._sessions.legend(series))
 
     def _answer(self, parts: list[bytes]) -> Settings | Changed:
         if len(parts) != 1:

@@ -61,6 +61,10 @@ class Live:
     waiting: WaitingLine
     meters: Meters = field(default_factory=Meters)
     log: BoundedLog = field(default_factory=BoundedLog)
+    gate_names: tuple[str, ...] = ()
+    """Of all gates since the start, by code: a gate keeps its code also when others have taken its place."""
+    gate_first: int = 0
+    """The code of the first gate in force."""
     armed: bool = True
     stopping: bool = False
     series: Series | None = None

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from pathlib import Path
 from typing import Literal
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends import Engine
-from engines.errors import InputError
-from streamer.config import Config
-from streamer.decision import Gates
 from streamer.ingest import Placement, SequenceWindow, TickClock
 from streamer.journal import JournalHeader, JournalWriter
 from streamer.loop._sorting import Sorting
-from streamer.loop._way_rules import needs_sorting
+from streamer.report import SortTally
 from streamer.vocabulary import Account, Reason
-from streamer.wire import NO_DEADLINE_SLACK, FrameLayout, Start, schema_hash
+from streamer.wire import NO_DEADLINE_SLACK, FrameLayout, HistogramData, Start
 
 NO_DEADLINE = 2**63 - 1
-TICK_MIN_S, TICK_MAX_S = 1e-12, 1.0
 
 Ended = Literal["end", "lost", "stopped", "replaced"]
 """By what a series ended; see `wire.Totals`."""
@@ -40,6 +31,10 @@ class Series:
         Deadline minus trigger (sort delay − actuation lead), None without a sort delay.
     sorting
         Where wanted cells wait for their sort windows; None where no way asks for one.
+    tally
+        What the sort report adds up, batch by batch.
+    latency_before, slack_before
+        The loop's histograms when the series began; they count on from series to series.
     class_mix, way_mix
         Decided cells by class (classified ones only) and by way.
     last_seq
@@ -57,6 +52,10 @@ class Series:
     actuation_lead_us: float
     heard_ns: int
     started_unix_ns: int
+    header: JournalHeader
+    tally: SortTally
+    latency_before: HistogramData
+    slack_before: HistogramData
     class_mix: NDArray[np.int64]
     way_mix: NDArray[np.int64]
     window: SequenceWindow = field(default_factory=SequenceWindow)
@@ -117,65 +116,6 @@ class Series:
         account.received = window.received
         account.duplicates = window.duplicates
         account.disordered = window.disordered
-
-
-def open_series(
-    start: Start, peer: bytes, now_ns: int, engine: Engine, gates: Gates, config: Config, directory: Path
-) -> Series:
-    """Check a start message against the bundle, create the journal and put the series together.
-
-    Raises
-    ------
-    InputError
-        The bundle does not suit the series, or a journal of its name is there already. Nothing was opened.
-    """
-    timing = config.timing
-    sort_delay = timing.sort_delay_us if start.sort_delay_us is None else start.sort_delay_us
-    lead = timing.actuation_lead_us if start.actuation_lead_us is None else start.actuation_lead_us
-    if sort_delay is not None and lead >= sort_delay:
-        raise InputError("series", "actuation_lead_us", lead, f"below the sort delay, {sort_delay}")
-    tick_s = start.schema.timebase[0] / start.schema.timebase[1]
-    if not TICK_MIN_S <= tick_s <= TICK_MAX_S:
-        raise InputError("series", "schema.timebase", f"ticks of {tick_s:g} s", f"{TICK_MIN_S:g} to {TICK_MAX_S:g} s")
-    placement = Placement(start.schema, engine.bundle)
-    clock = TickClock(start.schema.timebase)
-    clock.observe(start.ticks, now_ns)
-    sorting = Sorting(config, gates.ways, sort_delay, lead) if needs_sorting(config) else None
-    unix_ns = time.time_ns()
-    header = JournalHeader(
-        series=start.series,
-        started_unix_ns=unix_ns,
-        started_monotonic_ns=time.monotonic_ns(),
-        schema=start.schema,
-        info=start.info,
-        bundle=engine.bundle.manifest.name,
-        bundle_sha256=engine.bundle.sha256,
-        engine=engine.name,
-        classes=engine.bundle.classes,
-        gates=gates.names,
-        ways=gates.ways,
-        sort_delay_us=sort_delay,
-        actuation_lead_us=lead,
-        config=msgspec.to_builtins(config),
-        software=f"cellgate {version('cellgate')}",
-    )
-    journal = JournalWriter(directory / f"{start.series}.journal", header, sync_interval_s=config.journal.sync_s)
-    return Series(
-        start=start,
-        peer=peer,
-        journal=journal,
-        placement=placement,
-        layout=FrameLayout(start.schema),
-        clock=clock,
-        hash=schema_hash(start.schema),
-        sort_delay_us=sort_delay,
-        actuation_lead_us=lead,
-        heard_ns=now_ns,
-        started_unix_ns=unix_ns,
-        class_mix=np.zeros(len(engine.bundle.classes), np.int64),
-        way_mix=np.zeros(len(gates.ways), np.int64),
-        sorting=sorting,
-    )
 
 
 def slack_us(deadline_ns: NDArray[np.int64], now_ns: int) -> NDArray[np.int32]:

@@ -11,8 +11,10 @@ import msgspec
 from engines.errors import InputError
 from streamer.ingest import MAX_JUMP
 from streamer.loop._live import Closing, Live, add_account
-from streamer.loop._report import write_report
-from streamer.loop._series import Series, open_series
+from streamer.loop._open_series import open_series
+from streamer.loop._report import Ending, write_reports
+from streamer.loop._series import Series
+from streamer.report import plans_of, timing_of_meters
 from streamer.vocabulary import Reason, Rejection
 from streamer.wire import (
     PROTOCOL_VERSION,
@@ -155,8 +157,19 @@ class Sessions:
         live.series = None
         live.outlet.close_series()
         totals = Totals(series.id, series.ended, account, account.missing, series.journal.path.name)
-        names = (live.engine.bundle.classes, live.gates.ways)
-        thread = Thread(target=_finish, args=(series, totals, *names), name=f"close {series.id}")
+        ending = Ending(
+            totals=totals,
+            classes=live.engine.bundle.classes,
+            ways=live.gates.ways,
+            plans=plans_of(live.config.way, live.config.actuator.drop_frequency_hz),
+            timing=timing_of_meters(
+                live.meters.latency_from_arrival.data(),
+                live.meters.deadline_slack.data(),
+                series.latency_before,
+                series.slack_before,
+            ),
+        )
+        thread = Thread(target=_finish, args=(series, ending), name=f"close {series.id}")
         thread.start()
         live.closing.append(Closing(series, totals, thread))
         live.last_account = account
@@ -165,7 +178,7 @@ class Sessions:
     def _open(self, peer: bytes, start: Start, now_ns: int) -> None:
         live = self._live
         try:
-            series = open_series(start, peer, now_ns, live.engine, live.gates, live.config, self._directory)
+            series = open_series(start, peer, now_ns, live, self._directory)
         except InputError as error:
             self._refuse(peer, start, error.field, error.found, error.expected, Rejection.REFUSED)
         live.series = series
@@ -216,7 +229,7 @@ class Sessions:
             bundle=bundle.manifest.name,
             bundle_sha256=bundle.sha256,
             classes=bundle.classes,
-            gates=live.gates.names,
+            gates=live.gate_names,
             ways=live.gates.ways,
             reasons=REASON_LABELS,
             timebase=series.start.schema.timebase,
@@ -226,8 +239,8 @@ class Sessions:
         )
 
 
-def _finish(series: Series, totals: Totals, classes: tuple[str, ...], ways: tuple[str, ...]) -> None:
+def _finish(series: Series, ending: Ending) -> None:
     """Run in a thread of its own: closing waits for the disk, and the loop must not."""
-    event: dict[str, object] = msgspec.to_builtins(totals)
+    event: dict[str, object] = msgspec.to_builtins(ending.totals)
     series.journal.close(event)
-    write_report(series, totals, classes, ways)
+    write_reports(series, ending)

@@ -35,6 +35,8 @@ def settle_classified(live: Live, series: Series, facts: Facts, predictions: Pre
         max_unfamiliarity=config.decision.max_unfamiliarity,
     )
     rows = classified_rows(facts, verdicts, predictions.probabilities)
+    if live.gate_first:
+        rows["gate"][verdicts.gate >= 0] += live.gate_first
     if series.sorting is None:
         publish(live, series, rows, now)
         return
@@ -88,6 +90,7 @@ def _write_down(live: Live, series: Series, rows: Rows, now: int) -> None:
     entries["decided_ns"] = now
     entries["slack_ns"] = np.where(deadline == NO_DEADLINE, NO_DEADLINE, deadline - now)
     series.journal.append(entries)
+    series.tally.add(entries)
 
 
 def _count(live: Live, series: Series, rows: Rows, now: int) -> None:

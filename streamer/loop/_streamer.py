@@ -108,6 +108,7 @@ class Streamer:
             outlet=Outlet(self._sockets.decisions, section.heartbeat_s),
             pool=pool,
             waiting=WaitingLine(section.slots),
+            gate_names=self._gates.names,
             armed=self._config.decision.armed,
             class_totals=np.zeros(len(self._engine.bundle.classes), np.int64),
             way_totals=np.zeros(len(self._gates.ways), np.int64),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from streamer.journal import JournalHeader
 from streamer.report._chances import Chances
 from streamer.report._interval import purity_interval
-from streamer.report._plans import WayPlan
+from streamer.report._plans import NO_PLAN, WayPlan
 from streamer.report._tally import SortTally, WayCount
 from streamer.report._types import HARDWARE_ABORTS, Aborts, Purity, SortReport, Timing, WayReport
 from streamer.vocabulary import Account
@@ -37,12 +37,11 @@ def make_report(
     ended
         By what it ended; empty while it runs.
     plans
-        Mode, window and target by way.
+        Mode, window and target by way; None where they are not known.
     notes
         What a reader must know beside the numbers.
     """
-    plans = plans or {}
-    ways = [_way(way, plans.get(way.name, WayPlan()), elapsed_s) for way in tally.ways()]
+    ways = [_way(way, WayPlan() if plans is None else plans.get(way.name, NO_PLAN), elapsed_s) for way in tally.ways()]
     return SortReport(
         series=header.series,
         ended=ended,

@@ -139,7 +139,7 @@ def _way_seen(journal: Journal, code: int, start: int, end: int) -> str:
     return journal.header.ways[way] if way < len(journal.header.ways) else f"way {way}"
 
 
-def _plans(journal: Journal) -> dict[str, WayPlan]:
+def _plans(journal: Journal) -> dict[str, WayPlan] | None:
     config = dict(journal.header.config)
     for event in journal.events:
         changes = event.get("changes")

@@ -30,7 +30,7 @@ td { padding: .62mm 1.6mm; border-bottom: .5pt solid #e3e9ee; vertical-align: to
 th.n, td.n { text-align: right; white-space: nowrap; }
 .ways td { padding: 1.6mm; }
 .ways td:nth-child(7), .ways td:nth-child(8) { white-space: nowrap; }
-tr, .tiles, .sign { break-inside: avoid; }
+tr, .tiles, .sign, .two, .notes { break-inside: avoid; }
 h2 { break-after: avoid; }
 .small { font-size: 7.8pt; color: #5d6d7c; }
 .nobreak { white-space: nowrap; }

@@ -17,6 +17,10 @@ class WayPlan(msgspec.Struct, frozen=True):
     target: int | None = None
 
 
+NO_PLAN = WayPlan("yield")
+"""Of a way that the configuration does not mention."""
+
+
 def plans_of(ways: Mapping[str, WaySection], drop_frequency_hz: float | None = None) -> dict[str, WayPlan]:
     """Return the plan of each way of the configuration.
 
@@ -26,14 +30,14 @@ def plans_of(ways: Mapping[str, WaySection], drop_frequency_hz: float | None = N
     return {name: WayPlan(way.mode, _window_us(way, drop_frequency_hz), _target(way)) for name, way in ways.items()}
 
 
-def read_plans(config: Mapping[str, object]) -> dict[str, WayPlan]:
-    """Return the plans in a journal's configuration tree; none where it holds no ways that this version can read."""
+def read_plans(config: Mapping[str, object]) -> dict[str, WayPlan] | None:
+    """Return the plans in a journal's configuration tree; None where this version cannot read them."""
     actuator = config.get("actuator")
     frequency = actuator.get("drop_frequency_hz") if isinstance(actuator, Mapping) else None
     try:
-        ways = msgspec.convert(config.get("way"), dict[str, WaySection])
+        ways = msgspec.convert(config.get("way") or {}, dict[str, WaySection])
     except msgspec.ValidationError:
-        return {}
+        return None
     return plans_of(ways, frequency if isinstance(frequency, int | float) and frequency > 0 else None)
 
 

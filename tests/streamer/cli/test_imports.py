@@ -29,6 +29,7 @@ def test_importing_the_streamer_loads_next_to_nothing():
         "streamer.config",
         "streamer.decision",
         "streamer.ingest",
+        "streamer.report",
         "streamer.simulator",
         "streamer.telemetry",
         "streamer.wire",

@@ -64,6 +64,9 @@ def test_gates_and_thresholds_change_in_mid_series(streamer):
         ("totals", None, None),
     ]
     assert events[0]["changes"] == {"gate": ONLY_DIM}
+    # Gates keep their codes as well.
+    assert records["gate"][:15].tolist() == [-1, 0, 1] * 5
+    assert records["gate"][15:30].tolist() == [2, -1, -1] * 5
     assert events[0]["ways"] == ["waste", "left", "right", "up"]
     report = msgspec.json.decode(streamer.journal("changing").with_suffix(".report.json").read_bytes())
     assert report["ways"] == {"waste": 20, "left": 5, "right": 5, "up": 5}
@@ -85,7 +88,7 @@ def test_receivers_get_the_new_legend(streamer):
             if isinstance(message, Legend):
                 legends.append(message)
         sender.end()
-    assert legends[1].gates == ("dim",)
+    assert legends[1].gates == ("bright", "blinding", "dim")
     assert legends[1].ways == ("waste", "left", "right", "up")
 
 

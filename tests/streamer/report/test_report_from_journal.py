@@ -143,11 +143,18 @@ def test_what_does_not_add_up_is_said():
     assert report.ended == ""
 
 
-@pytest.mark.parametrize("way", [None, 5, [{"name": "left"}], {"left": {"mode": "round"}}, {"left": {"odd": 1}}])
+@pytest.mark.parametrize("way", [5, [{"name": "left"}], {"left": {"mode": "round"}}, {"left": {"odd": 1}}])
 def test_ways_that_cannot_be_read_are_left_out(tmp_path, way):
     header = gated_header(config={"gate": list(GATES), "way": way, "actuator": 3})
     report = report_of(write(tmp_path / "a.journal", random_entries(9, 1), header))
     assert [(way.name, way.mode, way.target) for way in report.ways] == [("left", None, None), ("right", None, None)]
+
+
+@pytest.mark.parametrize("config", [{}, {"way": {}}])
+def test_a_way_the_configuration_does_not_mention_is_in_yield_mode(tmp_path, config):
+    header = gated_header(config={"gate": list(GATES)} | config)
+    report = report_of(write(tmp_path / "a.journal", random_entries(9, 1), header))
+    assert [(way.mode, way.window_us, way.target) for way in report.ways] == [("yield", None, None)] * 2
 
 
 def test_plans():
