@@ -15,7 +15,7 @@ from rich.text import Text
 from engines.errors import InputError
 from streamer.cli._json import write_json
 from streamer.journal import read_journal
-from streamer.report import SortReport, WayReport, report_of, write_page
+from streamer.report import SortReport, WayReport, report_of, write_page, write_plate
 
 
 def report_command(
@@ -24,12 +24,18 @@ def report_command(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="PAGE", help="Write it as an HTML page to print.")
     ] = None,
+    plate: Annotated[
+        Path | None, typer.Option("--plate", metavar="CSV", help="Write which cell went into which well.")
+    ] = None,
 ) -> None:
     """Report per way what was sorted, what was lost and why, and the purity to expect."""
-    for option, path in (("--json", json), ("--out", out)):
+    for option, path in (("--json", json), ("--out", out), ("--plate", plate)):
         if path is not None and path.exists() and journal.exists() and path.samefile(journal):
             raise InputError(path, option, "the journal itself", "another file")
-    report = report_of(read_journal(journal))
+    recorded = read_journal(journal)
+    if plate is not None:
+        typer.echo(f"{write_plate(recorded, plate)} cells in wells, {plate}")
+    report = report_of(recorded)
     if json is not None:
         write_json(json, report)
     if out is not None:

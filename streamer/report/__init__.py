@@ -9,6 +9,7 @@ from streamer.report._from_journal import report_of
 from streamer.report._interval import purity_interval
 from streamer.report._page import format_page, write_page
 from streamer.report._plans import WayPlan, plans_of
+from streamer.report._plate import Well, wells_of, write_plate
 from streamer.report._tally import SortTally
 from streamer.report._timing import timing_of_meters
 from streamer.report._types import HARDWARE_ABORTS, Aborts, Purity, SortReport, Timing, WayReport
@@ -25,6 +26,7 @@ __all__ = [
     "Timing",
     "WayPlan",
     "WayReport",
+    "Well",
     "format_page",
     "make_report",
     "plans_of",
@@ -32,5 +34,7 @@ __all__ = [
     "report_of",
     "tallied_gates",
     "timing_of_meters",
+    "wells_of",
     "write_page",
+    "write_plate",
 ]
