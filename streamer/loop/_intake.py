@@ -106,9 +106,9 @@ class Intake:
         if not n:
             return 0
         series.account.pending += n
-        jumped = _hold_back(facts, series.deadline_after_ns, now_ns)
         if series.sorting is not None:
             series.sorting.arrive(facts)
+        jumped = _hold_back(facts, series.deadline_after_ns, now_ns)
         # Without a deadline no harm is done by a counter of another kind, such as a recording's.
         if jumped is not None and series.deadline_after_ns is not None:
             settle_unclassified(self._live, series, facts[jumped], Reason.CLOCK)

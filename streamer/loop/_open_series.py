@@ -42,7 +42,7 @@ def open_series(start: Start, peer: bytes, now_ns: int, live: Live, directory: P
     placement = Placement(start.schema, engine.bundle)
     clock = TickClock(start.schema.timebase)
     clock.observe(start.ticks, now_ns)
-    sorting = Sorting(config, gates.ways, sort_delay, lead) if needs_sorting(config) else None
+    sorting = Sorting(config, gates.ways, clock, sort_delay, lead) if needs_sorting(config) else None
     unix_ns = time.time_ns()
     header = JournalHeader(
         series=start.series,

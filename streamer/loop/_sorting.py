@@ -7,7 +7,7 @@ import numpy as np
 from streamer.config import Config
 from streamer.decision.windows import Fate, WindowResolver, check_rule
 from streamer.decision.windows import Targets as WayTargets
-from streamer.ingest import Facts
+from streamer.ingest import Facts, TickClock
 from streamer.loop._rows import Rows
 from streamer.loop._way_rules import rules_of, targets_of, timing_of
 from streamer.vocabulary import Reason
@@ -16,10 +16,16 @@ from streamer.vocabulary import Reason
 class Sorting:
     """Keeps the wanted cells of a series back until nothing can change their fate, or their deadline forces it.
 
+    Distances between cells are those of their hardware ticks. The mapping of ticks to the host's clock is refined with
+    every heartbeat, and two cells mapped before and after would seem closer or further apart than they are; so the
+    windows are kept in a time of their own, which the counter alone drives, and the host's time is brought to it.
+
     Parameters
     ----------
     config
         Its `way` sections say mode, window and target; the window rules hold for the whole series.
+    clock
+        The series' mapping of ticks to the host's clock.
     ways
         Names by code; way 0 is waste.
 
@@ -30,8 +36,15 @@ class Sorting:
     """
 
     def __init__(
-        self, config: Config, ways: tuple[str, ...], sort_delay_us: float | None, actuation_lead_us: float
+        self,
+        config: Config,
+        ways: tuple[str, ...],
+        clock: TickClock,
+        sort_delay_us: float | None,
+        actuation_lead_us: float,
     ) -> None:
+        self._clock = clock
+        self._base_ns = clock.offset_ns
         timing = timing_of(config)
         rules = rules_of(config, ways)
         for way, rule in zip(ways[1:], rules, strict=False):
@@ -47,8 +60,13 @@ class Sorting:
         return len(self._pending)
 
     def arrive(self, facts: Facts) -> None:
-        """Take note of cells that were seen: classified or not, they are neighbours."""
-        self._resolver.arrive(facts["seq"], facts["trigger_ns"], facts["deadline_ns"])
+        """Take note of cells that were seen: classified or not, they are neighbours.
+
+        Their trigger times are those of the counter, as they come out of the clock.
+        """
+        shift, deadline = self._shift_ns, facts["deadline_ns"]
+        deadline = np.where(deadline == NO_DEADLINE, NO_DEADLINE, deadline - shift)
+        self._resolver.arrive(facts["seq"], facts["trigger_ns"] - shift, deadline)
 
     def take(self, rows: Rows) -> Rows:
         """Keep the wanted ones of these cells back; return the others, which are settled."""
@@ -63,7 +81,7 @@ class Sorting:
 
     def release(self, now_ns: int, *, armed: bool) -> Rows:
         """Return the cells whose fate is fixed now, with way and reason as they will be published."""
-        resolved = self._resolver.resolve(now_ns)
+        resolved = self._resolver.resolve(now_ns - self._shift_ns)
         mine = resolved.fate != Fate.UNWANTED  # the others have been published with their own reason
         seqs = resolved.seq[mine].tolist()
         if not seqs:
@@ -83,7 +101,13 @@ class Sorting:
 
     def next_due_ns(self) -> int | None:
         """Return when `release` must be called although nothing has come; None while nothing waits for the clock."""
-        return self._resolver.next_due_ns() if self._pending else None
+        due = self._resolver.next_due_ns() if self._pending else None
+        return None if due is None else due + self._shift_ns
+
+    @property
+    def _shift_ns(self) -> int:
+        """How far the mapping has moved since the series began."""
+        return self._clock.offset_ns - self._base_ns
 
     def close(self) -> None:
         """Take note that no more cells will come."""
@@ -96,6 +120,7 @@ class Sorting:
         self._targets = targets
 
 
+NO_DEADLINE = 2**63 - 1
 _REASONS = np.zeros(4, np.uint8)
 _REASONS[Fate.COINCIDENT], _REASONS[Fate.LATE] = Reason.COINCIDENT, Reason.LATE
 _NO_ROWS: Rows = np.zeros(0, np.void)

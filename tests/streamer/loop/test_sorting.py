@@ -166,3 +166,28 @@ def test_ways_that_cannot_be_are_told_in_one_line(start_streamer, sections, word
     assert streamer.process.wait(60) == 2
     assert words in streamer.text()
     assert len(streamer.text().strip().splitlines()) == 1
+
+
+def test_distances_are_those_of_the_counter_though_its_mapping_moves(start_streamer):
+    """A heartbeat that was quicker than all before moves the mapping by a millisecond; the windows do not notice."""
+    streamer = start_streamer(sections=PURE_LEFT_SINGLE_RIGHT)
+    lag = 3 * MS
+
+    def counter() -> int:
+        # What start and the first heartbeat say is old by `lag`: as if they had been long under way.
+        return time.monotonic_ns() - lag
+
+    with CellSender(streamer.cells, counter=counter) as sender:
+        sender.start("moves", TOY_SCHEMA, sort_delay_us=5_000_000)
+        begin = time.monotonic_ns() - 500 * MS
+        for pair in range(20):
+            at = begin + pair * 20 * MS
+            sender.send(toy_frames([1]), np.array([at], np.uint64))
+            if pair == 10:
+                lag = 2 * MS
+                sender.beat(now=True)
+            # An unwanted cell 0.9 ms later: outside of the window by 0.2 ms, and inside if the mapping were to show.
+            sender.send(toy_frames([0]), np.array([at + 900_000], np.uint64))
+        totals = sender.end()
+    assert totals.account.not_kept == {"not_in_gate": 20}
+    assert totals.account.kept == 20
