@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 SAMPLES = 64
 JUMP_NS = 50_000_000
 JUMP_SAMPLES = 3
+DRIFT_SAMPLES = 16
+DRIFT_ROUNDS = 4
+MAX_DRIFT = 200e-6
+"""Crystals are good to some 50 parts in a million; more than four times that is not drift."""
 
 
 class TickClock:
@@ -17,7 +21,9 @@ class TickClock:
 
     Each start or heartbeat message says what the counter was when it was sent; it arrives later by the transit time.
     The least difference over the last `SAMPLES` of them is the mapping's offset, so a mapped time is late by the
-    least transit time (tens of microseconds on one machine) and never by a message that was held up.
+    least transit time (tens of microseconds on one machine) and never by a message that was held up. Two crystals
+    drift apart by some microseconds per second: how fast is read off the least differences of the older and the newer
+    half of the samples, and each sample is brought forward by it before the least is taken.
 
     Parameters
     ----------
@@ -34,8 +40,8 @@ class TickClock:
     def __init__(self, timebase: tuple[int, int]) -> None:
         self._numerator = timebase[0] * 1_000_000_000
         self._denominator = timebase[1]
-        self._samples: deque[int] = deque(maxlen=SAMPLES)
-        self._strange: deque[int] = deque(maxlen=JUMP_SAMPLES)
+        self._samples: deque[tuple[int, int]] = deque(maxlen=SAMPLES)  # arrival, difference
+        self._strange: deque[tuple[int, int]] = deque(maxlen=JUMP_SAMPLES)
         self._ns_is_ticks = self._numerator == self._denominator
         self.offset_ns = 0
         self.jumps = 0
@@ -48,15 +54,33 @@ class TickClock:
         """
         sample = arrival_ns - ticks * self._numerator // self._denominator
         if self._samples and abs(sample - self.offset_ns) > JUMP_NS:
-            self._strange.append(sample)
-            if len(self._strange) < JUMP_SAMPLES or max(self._strange) - min(self._strange) > JUMP_NS:
+            self._strange.append((arrival_ns, sample))
+            differences = [difference for _, difference in self._strange]
+            if len(differences) < JUMP_SAMPLES or max(differences) - min(differences) > JUMP_NS:
                 return
             self._samples = deque(self._strange, maxlen=SAMPLES)
             self.jumps += 1
         else:
-            self._samples.append(sample)
+            self._samples.append((arrival_ns, sample))
         self._strange.clear()
-        self.offset_ns = min(self._samples)
+        drift = self._drift()
+        now = self._samples[-1][0]
+        self.offset_ns = min(difference + int(drift * (now - at)) for at, difference in self._samples)
+
+    def _drift(self) -> float:
+        """Return how much the difference grows per nanosecond, at most `MAX_DRIFT`; 0 while there are few samples."""
+        samples = list(self._samples)
+        if len(samples) < DRIFT_SAMPLES:
+            return 0.0
+        begin, half, drift = samples[0][0], len(samples) // 2, 0.0
+        # Seen without drift, the least of a half is the sample with the least transit; with it, merely an early or a
+        # late one. So what was found is taken out and the rest looked for again.
+        for _ in range(DRIFT_ROUNDS):
+            level = [(difference - drift * (at - begin), at) for at, difference in samples]
+            (old, at_old), (new, at_new) = min(level[:half]), min(level[half:])
+            drift += (new - old) / max(1, at_new - at_old)
+            drift = max(-MAX_DRIFT, min(MAX_DRIFT, drift))
+        return drift
 
     def to_host(self, ticks: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the monotonic times, `(n,)` int64 nanoseconds, of these trigger times."""

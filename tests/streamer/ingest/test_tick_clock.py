@@ -113,3 +113,19 @@ def test_a_duration_is_counted_in_whole_ticks():
     assert TickClock((1, 10**9)).ticks_of(1500) == 1500
     assert TickClock((1, 10**6)).ticks_of(1500) == 1
     assert TickClock((1, 20_000_000)).ticks_of(1500) == 30
+
+
+@pytest.mark.parametrize("ppm", [0, 20, -20, 100, -100])
+def test_drift_is_followed(ppm):
+    """A counter that is off by so many parts in a million, heartbeats once a second, transit times as they are."""
+    rng = np.random.default_rng(abs(ppm))
+    clock = TickClock((1, 10**9))
+    worst = 0
+    for second in range(300):
+        now = 10**12 + second * 10**9
+        ticks = int(second * 10**9 * (1 + ppm * 1e-6))
+        clock.observe(ticks, now + 50_000 + int(rng.exponential(150_000)))
+        if second > 80:
+            worst = max(worst, abs(clock.to_host_one(ticks) - now))
+    # 100 parts in a million make 6.4 ms in the 64 seconds that samples are kept.
+    assert worst < 150_000

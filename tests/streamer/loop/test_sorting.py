@@ -169,7 +169,7 @@ def test_ways_that_cannot_be_are_told_in_one_line(start_streamer, sections, word
 
 
 def test_distances_are_those_of_the_counter_though_its_mapping_moves(start_streamer):
-    """A heartbeat that was quicker than all before moves the mapping by five milliseconds; the windows do not notice."""
+    """A heartbeat quicker than all before moves the mapping by five milliseconds; the windows do not notice."""
     # Windows are closed by the cells that follow, not by the clock, so that every pair is seen together.
     streamer = start_streamer(sections=PURE_LEFT_SINGLE_RIGHT + "[actuator]\ntransport_us = 2_000_000\n")
     lag = 6 * MS
