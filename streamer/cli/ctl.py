@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,8 +104,15 @@ def _change(
     secret_key: Path | None,
 ) -> None:
     with Controller(to, server_key=server_key, secret_key=secret_key) as controller:
-        done = controller.change(changes, author=author or getpass.getuser(), reason=reason)
+        done = controller.change(changes, author=author or _user(), reason=reason)
     typer.echo(f"change {done.number} made; {done.state}")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in many containers
+        return f"uid {os.getuid()}"
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from types import TracebackType
 
 import zmq
 
+from engines.errors import InputError
 from streamer.client._errors import RefusedError, SilentError
 from streamer.wire import (
     PROTOCOL_VERSION,
@@ -86,7 +87,10 @@ class Controller:
         self.close()
 
     def _exchange(self, message: Ask | Change, timeout_s: float) -> Settings | Changed:
-        header = encode(message)
+        try:
+            header = encode(message)
+        except (OverflowError, TypeError, ValueError) as error:
+            raise InputError("change", "changes", str(error), "values that MessagePack can carry") from error
         decode_from_controller(header)  # what no streamer could take is said here
         self._socket.send(header)
         until = time.monotonic() + timeout_s

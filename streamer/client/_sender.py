@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engines.errors import CellgateError
 from streamer.client._errors import RefusedError, SilentError
 from streamer.client._pack import pack_block, pack_each
+from streamer.vocabulary import Rejection
 from streamer.wire import (
     PROTOCOL_VERSION,
     Accepted,
@@ -27,6 +28,7 @@ from streamer.wire import (
     Status,
     ToCytometer,
     Totals,
+    WireError,
     connect,
     decode_from_cytometer,
     decode_to_cytometer,
@@ -257,4 +259,9 @@ class CellSender:
             return None
         header = self._socket.recv_multipart()[0]
         self._heard_at = time.monotonic()
-        return decode_to_cytometer(header)
+        try:
+            return decode_to_cytometer(header)
+        except WireError as error:
+            if error.reason is Rejection.UNKNOWN_TYPE:  # of a streamer that says more than this client knows
+                return None
+            raise

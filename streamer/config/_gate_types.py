@@ -68,7 +68,7 @@ class Logicle(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
     T: Positive
     W: NotNegative = 0.5
-    M: Positive = 4.5
+    M: Annotated[float, Meta(ge=0.1, le=1000)] = 4.5
     A: Finite = 0.0
 
 

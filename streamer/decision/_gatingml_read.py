@@ -30,10 +30,14 @@ def read_gatingml(path: str | Path) -> tuple[GateSection, ...]:
     """Read the gates of the file at `path`, in its order; `InputError` names gate, field and reason."""
     source = Path(path)
     try:
+        if source.exists() and not source.is_file():
+            # A pipe or device could keep the reader, and with it the live loop, for ever.
+            raise InputError(source, "file", "no regular file", "a readable Gating-ML file")
         with source.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(source, "file", error.strerror or str(error), "a readable Gating-ML file") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        found = getattr(error, "strerror", None) or str(error)
+        raise InputError(source, "file", found, "a readable Gating-ML file") from error
     return parse_gatingml(raw, source)
 
 

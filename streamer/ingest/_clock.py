@@ -35,6 +35,8 @@ class TickClock:
     jumps
         How often the counter has jumped. Until a jump is made out, cells are late (backwards) or come from the future
         (forwards), and go to waste either way.
+    jumped_ns
+        By how much the jumps have moved the mapping, all together.
     """
 
     def __init__(self, timebase: tuple[int, int]) -> None:
@@ -45,6 +47,7 @@ class TickClock:
         self._ns_is_ticks = self._numerator == self._denominator
         self.offset_ns = 0
         self.jumps = 0
+        self.jumped_ns = 0
 
     def observe(self, ticks: int, arrival_ns: int) -> None:
         """Take note that a message sent at `ticks` arrived at `arrival_ns`.
@@ -60,6 +63,7 @@ class TickClock:
                 return
             self._samples = deque(self._strange, maxlen=SAMPLES)
             self.jumps += 1
+            self.jumped_ns += min(differences) - self.offset_ns
         else:
             self._samples.append((arrival_ns, sample))
         self._strange.clear()

@@ -70,8 +70,7 @@ def finite(frames: Frames) -> NDArray[np.bool_]:
     """Tell for each of `(n, C, H, W)` frames whether all its counts are finite; integers always are."""
     if frames.dtype.kind != "f":
         return np.ones(len(frames), np.bool_)
-    whole = np.isfinite(frames.reshape(len(frames), -1))
-    return np.asarray(whole.all(axis=1), np.bool_)
+    return np.asarray(np.isfinite(frames).all(axis=(1, 2, 3)), np.bool_)
 
 
 def _runs(slots: Slots) -> list[slice]:

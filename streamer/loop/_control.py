@@ -36,6 +36,9 @@ from streamer.wire import (
 CHANGEABLE = ("decision", "gate", "way")
 """The sections of the configuration that may change while the streamer runs."""
 
+MAX_CODES = 32_767
+"""Gate codes of one series: what a decision record can carry."""
+
 Tree = dict[str, object]
 
 
@@ -78,19 +81,16 @@ class Control:
     def change(self, changes: Tree, author: str, reason: str) -> None:
         """Make a change, or raise `InputError` and leave everything as it is."""
         live = self._live
-        config = _changed(live.config, changes)
-        check_abstention(config.decision, live.engine.bundle.manifest)
-        # Ways keep their codes for as long as the streamer runs: receivers and journals go by them.
-        regated = config.gate != live.config.gate
-        gates = Gates(config.gate, live.engine.bundle.manifest, ways=live.gates.ways) if regated else live.gates
-        check_ways(config, gates.ways)
+        config, gates = self._checked(changes)
+        regated = gates is not live.gates
         if live.series is not None:
             _check_rules_stay(live.config, config)
             if live.series.sorting is not None:
                 live.series.sorting.retarget(config, gates.ways)
         live.config, live.gates = config, gates
         if regated:
-            live.gate_first = len(live.gate_names)
+            live.gate_first = len(live.gate_names) if live.series is not None else 0
+            live.gate_names = live.gate_names[: live.gate_first]
             live.gate_names += gates.names
         live.armed = config.decision.armed
         live.way_totals = _grown(live.way_totals, len(gates.ways))
@@ -103,6 +103,26 @@ class Control:
         """Arm or disarm; nothing happens where it is so already."""
         if self._live.armed != armed:
             self.change({"decision": {"armed": armed}}, author, reason)
+
+    def _checked(self, changes: Tree) -> tuple[Config, Gates]:
+        """Return configuration and gates with the changes made, or raise `InputError`; nothing is touched."""
+        live = self._live
+        try:
+            config = _changed(live.config, changes)
+            check_abstention(config.decision, live.engine.bundle.manifest)
+            # Ways keep their codes for as long as the streamer runs: receivers and journals go by them.
+            gates = live.gates
+            if config.gate != live.config.gate:
+                gates = Gates(config.gate, live.engine.bundle.manifest, ways=live.gates.ways)
+            check_ways(config, gates.ways)
+        except InputError:
+            raise
+        except (ArithmeticError, ValueError, TypeError, RecursionError, np.linalg.LinAlgError) as error:
+            # Numbers that pass every rule and still cannot be computed with must not end the loop.
+            raise InputError("change", "changes", str(error), "settings that can be computed with") from error
+        if len(live.gate_names) + len(gates.names) > MAX_CODES:
+            raise InputError("change", "gate", f"{len(live.gate_names)} gates in this series so far", f"{MAX_CODES}")
+        return config, gates
 
     def _tell(self, series: Series, changes: Tree, author: str, reason: str, *, regated: bool) -> None:
         """Write a change into the journal of the open series, and tell receivers of new codes."""

@@ -104,7 +104,7 @@ class Dispatch:
         live = self._live
         if live.batch is not None:
             settle_unclassified(live, live.batch.series, live.pool.facts[live.batch.slots], reason)
-            live.batch = None
+            self._hung, live.batch = live.batch.slots, None
         if live.series is not None and len(live.waiting):
             slots = live.waiting.pop(len(live.waiting))
             settle_unclassified(live, live.series, live.pool.facts[slots], reason)

@@ -106,12 +106,16 @@ class Intake:
         if not n:
             return 0
         series.account.pending += n
-        if series.sorting is not None:
-            series.sorting.arrive(facts)
+        told = facts["trigger_ns"].copy() if series.sorting is not None else None
         jumped = _hold_back(facts, series.deadline_after_ns, now_ns)
+        if series.sorting is not None and told is not None:
+            # Distances are the counter's; but where it cannot be true, it must not close windows of others.
+            series.sorting.arrive(facts, told if jumped is None else np.where(jumped, facts["trigger_ns"], told))
         # Without a deadline no harm is done by a counter of another kind, such as a recording's.
         if jumped is not None and series.deadline_after_ns is not None:
             settle_unclassified(self._live, series, facts[jumped], Reason.CLOCK)
+            if jumped.all():
+                return n
             facts = facts[~jumped]
             frames = frames[~jumped] if isinstance(frames, np.ndarray) else _chosen(frames, ~jumped)
         self._accept(series, frames, facts)

@@ -59,6 +59,8 @@ class Sessions:
         if start.version != PROTOCOL_VERSION:
             raise WireError(Rejection.UNKNOWN_VERSION, "version", start.version, str(PROTOCOL_VERSION))
         if series is not None and series.id == start.series and series.start.schema == start.schema:
+            if series.last_seq is not None:
+                raise WireError(Rejection.OUT_OF_SERIES, "series", f"start of {start.series!r}", self.describe_open())
             series.peer = peer
             series.heard_ns = now_ns
             live.reply(peer, self._accepted(series))
@@ -98,14 +100,15 @@ class Sessions:
             elif not any(closing.series.id == end.series for closing in live.closing):
                 raise WireError(Rejection.OUT_OF_SERIES, "series", f"end of {end.series!r}", self.describe_open())
             return
-        series.peer = peer
-        series.heard_ns = now_ns
         if end.last_seq + 1 < series.window.high:
             found = f"{end.last_seq}, after a cell of seq {series.window.high - 1}"
             raise WireError(Rejection.SEQ_RANGE, "last_seq", found, "the highest seq sent")
         if end.last_seq > series.window.high + MAX_JUMP:
             raise WireError(Rejection.SEQ_RANGE, "last_seq", end.last_seq, f"at most {series.window.high + MAX_JUMP}")
-        series.finish("end", end.last_seq)
+        series.peer = peer
+        series.heard_ns = now_ns
+        if series.last_seq is None:
+            series.finish("end", end.last_seq)
 
     def advance(self, now_ns: int) -> None:
         """Close what has ended or fallen silent, and send the totals whose journals are on disk."""
@@ -177,6 +180,8 @@ class Sessions:
 
     def _open(self, peer: bytes, start: Start, now_ns: int) -> None:
         live = self._live
+        # Gate codes begin anew with each series: no cell of another is under way.
+        live.gate_names, live.gate_first = live.gates.names, 0
         try:
             series = open_series(start, peer, now_ns, live, self._directory)
         except InputError as error:

@@ -56,7 +56,7 @@ def settle_unclassified(live: Live, series: Series, facts: Facts, reason: Reason
 
 def release(live: Live, series: Series) -> None:
     """Publish the wanted cells whose sort windows have told what becomes of them."""
-    if series.sorting is None or not series.sorting.pending:
+    if series.sorting is None or not series.sorting.due:
         return
     now = time.monotonic_ns()
     rows = series.sorting.release(now, armed=is_armed(live, series))

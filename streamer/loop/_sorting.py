@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamer.config import Config
 from streamer.decision.windows import Fate, WindowResolver, check_rule
@@ -11,6 +12,9 @@ from streamer.ingest import Facts, TickClock
 from streamer.loop._rows import Rows
 from streamer.loop._way_rules import rules_of, targets_of, timing_of
 from streamer.vocabulary import Reason
+
+UNRESOLVED = 1024
+"""Verdicts after which the resolver is asked even if no wanted cell waits, so that it forgets what is settled."""
 
 
 class Sorting:
@@ -44,7 +48,8 @@ class Sorting:
         actuation_lead_us: float,
     ) -> None:
         self._clock = clock
-        self._base_ns = clock.offset_ns
+        self._base_ns = clock.offset_ns - clock.jumped_ns
+        self._unresolved = 0
         timing = timing_of(config)
         rules = rules_of(config, ways)
         for way, rule in zip(ways[1:], rules, strict=False):
@@ -59,18 +64,25 @@ class Sorting:
         """How many wanted cells wait."""
         return len(self._pending)
 
-    def arrive(self, facts: Facts) -> None:
+    @property
+    def due(self) -> bool:
+        """Whether `release` has anything to do: for a cell that waits, or to let go of many that do not."""
+        return bool(self._pending) or self._unresolved >= UNRESOLVED
+
+    def arrive(self, facts: Facts, trigger_ns: NDArray[np.int64]) -> None:
         """Take note of cells that were seen: classified or not, they are neighbours.
 
-        Their trigger times are those of the counter, as they come out of the clock.
+        `trigger_ns` are their trigger times as they come out of the clock, not bounded by their arrival as those in
+        `facts` are.
         """
         shift, deadline = self._shift_ns, facts["deadline_ns"]
         deadline = np.where(deadline == NO_DEADLINE, NO_DEADLINE, deadline - shift)
-        self._resolver.arrive(facts["seq"], facts["trigger_ns"] - shift, deadline)
+        self._resolver.arrive(facts["seq"], trigger_ns - shift, deadline)
 
     def take(self, rows: Rows) -> Rows:
         """Keep the wanted ones of these cells back; return the others, which are settled."""
         self._resolver.verdict(rows["seq"], rows["way"])
+        self._unresolved += len(rows)
         wanted = rows["way"] != 0
         if not wanted.any():
             return rows
@@ -81,6 +93,7 @@ class Sorting:
 
     def release(self, now_ns: int, *, armed: bool) -> Rows:
         """Return the cells whose fate is fixed now, with way and reason as they will be published."""
+        self._unresolved = 0
         resolved = self._resolver.resolve(now_ns - self._shift_ns)
         mine = resolved.fate != Fate.UNWANTED  # the others have been published with their own reason
         seqs = resolved.seq[mine].tolist()
@@ -92,9 +105,10 @@ class Sorting:
             rows["reason"][rows["reason"] == Reason.KEPT] = Reason.DISARMED
         kept = np.flatnonzero(rows["reason"] == Reason.KEPT)
         if len(kept):
-            # In the order of the cells, which is that of actuation.
-            kept = kept[np.argsort(rows["trigger_ns"][kept], kind="stable")]
-            actuate_ns = rows["trigger_ns"][kept] + self._sort_delay_ns
+            # In the order and at the distances of the counter, by which the actuator acts.
+            counter_ns = self._clock.to_host(rows["ticks"][kept]) - self._shift_ns
+            order = np.argsort(counter_ns, kind="stable")
+            kept, actuate_ns = kept[order], counter_ns[order] + self._sort_delay_ns
             rows["reason"][kept] = self._targets.admit(rows["way"][kept], actuate_ns)
         rows["way"][rows["reason"] != Reason.KEPT] = 0
         return rows
@@ -106,8 +120,8 @@ class Sorting:
 
     @property
     def _shift_ns(self) -> int:
-        """How far the mapping has moved since the series began."""
-        return self._clock.offset_ns - self._base_ns
+        """How far the mapping has been refined since the series began; a jump of the counter is no refinement."""
+        return self._clock.offset_ns - self._clock.jumped_ns - self._base_ns
 
     def close(self) -> None:
         """Take note that no more cells will come."""

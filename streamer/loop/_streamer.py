@@ -235,6 +235,8 @@ class _Loop:
             if receiving:
                 receiving = bool(self._intake.drain(self._top)) and time.monotonic() < receive_until
             self._dispatch.start()
+            if live.series is not None:
+                release(live, live.series)
             if not receiving and live.batch is None and not len(live.waiting) and not live.backlog:
                 break
         self._dispatch.abandon(Reason.STOPPED)

@@ -24,8 +24,8 @@ AHEAD_NS = 300_000
 
 
 def needs_sorting(config: Config) -> bool:
-    """Tell whether any way asks for more than that its wanted cells are kept."""
-    return bool(config.way)
+    """Tell whether any way, or the actuator, asks for more than that wanted cells are kept."""
+    return bool(config.way) or config.actuator.dead_time_us > 0
 
 
 def check_ways(config: Config, ways: tuple[str, ...]) -> None:

@@ -71,7 +71,8 @@ class SortTally:
 
         What was counted stays. A code that no gate has any more leads nowhere.
         """
-        self._gates = self._gates[:first] + tuple(gates)
+        old = self._gates[:first]
+        self._gates = old + (TalliedGate(""),) * (first - len(old)) + tuple(gates)
         for gate in gates:
             if gate.way not in self._rows:
                 self._rows.append(gate.way)

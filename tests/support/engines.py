@@ -95,7 +95,9 @@ class Inside:
             **sections,
         }
         config = parse_config(tree, "test", Path(directory))
-        self.cells, self.decisions = config.streamer.cells, config.streamer.decisions
+        self.cells, self.decisions, self.control = (
+            getattr(config.streamer, name) for name in ("cells", "decisions", "control")
+        )
         self.healthy = None
         ready = threading.Event()
         self._streamer = Streamer(config, engine, ready.set)
