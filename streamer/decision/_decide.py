@@ -102,12 +102,13 @@ def _decide_one(
         reason = Reason.KEPT
     if reason:
         way = 0
+    # Views of what is there already: making five arrays of one would cost as much as the rules.
     return Verdicts(
-        np.array([class_], np.int16),
-        np.array([confidence], np.float32),
-        np.array([gate], np.int16),
-        np.array([way], np.uint8),
-        np.array([reason], np.uint8),
+        _CODES[class_ + 1 : class_ + 2],
+        probabilities[class_ : class_ + 1],
+        _CODES[gate + 1 : gate + 2],
+        _BYTES[way : way + 1],
+        _BYTES[reason : reason + 1],
     )
 
 
@@ -118,3 +119,8 @@ def _unfamiliar(cells: Cells, gates: Gates, most: float) -> NDArray[np.bool_]:
     unfamiliarity = cells.measurements[:, gates.spec.measurements.index(UNFAMILIARITY)]
     familiar: NDArray[np.bool_] = unfamiliarity <= np.float32(most)
     return ~familiar
+
+
+_CODES = np.arange(-1, 32_767, dtype=np.int16)
+_BYTES = np.arange(256, dtype=np.uint8)
+_CODES.flags.writeable = _BYTES.flags.writeable = False
