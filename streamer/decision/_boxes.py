@@ -19,7 +19,7 @@ def class_feature(gate: GateSection) -> str:
 
 
 class Boxes:
-    """The gates with `where` or `classes`: lower bounds inside, upper ones outside (Gating-ML 2.0, section 5.1).
+    """The gates with `where` or `classes`: lower bounds inside, upper ones outside (Gating-ML 2.0).
 
     Features are float32 and so are bounds without a scale: at the float32 nearest to a bound a cell is on it. Bounds
     with a scale are brought back to data units, in float64. A value that is not finite is in no box.

@@ -3,7 +3,7 @@
 y = logicle(x) is the root of B(y) = a·e^(b·y) − c·e^(−d·y) − f = x, for negative x mirrored at the y of x = 0.
 
 Sources: Parks, Roederer, Moore (2006), Cytometry A 69:541-551; Moore, Parks (2012), Cytometry A 81:273-277, whose
-parameters (T, W, M, A) and constants are those of Gating-ML 2.0 (section 6.4).
+parameters (T, W, M, A) and constants are those of Gating-ML 2.0.
 """
 
 from __future__ import annotations

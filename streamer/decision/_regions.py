@@ -30,7 +30,7 @@ class Axes(NamedTuple):
 
 
 class PolygonRegion:
-    """Inside by the even-odd rule; an edge is inside, as Gating-ML 2.0 (section 5.3) has it."""
+    """Inside by the even-odd rule; an edge is inside, as Gating-ML 2.0 has it."""
 
     def __init__(self, polygon: Polygon, axes: Axes) -> None:
         self._axes = axes
@@ -60,7 +60,7 @@ class PolygonRegion:
 
 
 class EllipsoidRegion:
-    """(x − mean)ᵀ · covariance⁻¹ · (x − mean) ≤ distance²; the surface is inside (Gating-ML 2.0, section 5.4)."""
+    """(x − mean)ᵀ · covariance⁻¹ · (x − mean) ≤ distance²; the surface is inside (Gating-ML 2.0)."""
 
     def __init__(self, ellipsoid: Ellipsoid, axes: Axes) -> None:
         self._axes = axes

@@ -1,4 +1,4 @@
-"""Scales of a dimension, as Gating-ML 2.0 defines them (section 6: flin, flog, fasinh, logicle).
+"""Scales of a dimension, as Gating-ML 2.0 defines them (flin, flog, fasinh, logicle).
 
 All are monotone, so a rectangle's bounds are brought to data units once instead of scaling every cell.
 """

@@ -9,7 +9,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from streamer.ingest import FACTS, Facts, finite
+from streamer.ingest import FACTS, JUMP_NS, Facts, finite
 from streamer.loop._live import Backlog, Live
 from streamer.loop._series import NO_DEADLINE, Series
 from streamer.loop._sessions import Sessions
@@ -20,8 +20,9 @@ from streamer.wire import CellsHeader, End, Heartbeat, Refused, Start, WireError
 COPY_BELOW = 65_536
 """Below this many bytes a copy out of ZeroMQ is cheaper than a zero-copy view."""
 
-FUTURE_NS = 5_000_000
-"""A trigger this far behind its cell's arrival is not explained by the transit of messages."""
+FUTURE_NS = JUMP_NS
+"""A trigger this far behind its cell's arrival is a counter that has jumped. Less far, the start message was held up,
+and the mapping is late by as much until a quicker heartbeat comes."""
 
 Part = bytes | memoryview
 

@@ -26,9 +26,9 @@ def test_no_cell_is_kept_when_the_deadline_is_past_on_arrival(streamer):
 
 
 def test_no_kept_cell_was_decided_after_its_deadline(streamer):
-    # A deadline about as long as a decision takes: some make it, some do not, and none is kept that did not.
+    # A deadline of a few decisions' length: on a busy machine some do not make it, and none is kept that did not.
     with CellSender(streamer.cells) as sender:
-        sender.start("tight", TOY_SCHEMA, sort_delay_us=3_000)
+        sender.start("tight", TOY_SCHEMA, sort_delay_us=10_000)
         for _ in range(300):
             send_toy(sender, [1])
             time.sleep(0.001)

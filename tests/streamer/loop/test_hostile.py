@@ -114,10 +114,10 @@ def test_a_deadline_goes_by_the_arrival_when_ticks_run_ahead(toy_bundle, sort_de
         totals = sender.end()
         decisions = read_journal(streamer.journal("ahead")).decisions
     kept = decisions[decisions["reason"] == Reason.KEPT]
-    assert (kept["slack_ns"] > 0).all()
+    # No trigger lies behind its cell's arrival, so no deadline lies further behind it than the sort delay.
+    assert (kept["decided_ns"] - kept["arrival_ns"] < sort_delay_us * 1000).all()
     assert totals.account.decided == 30
-    # Not none and all: a message may be held up on its way, and then its ticks do not run ahead.
-    assert (len(kept) > 15) == in_time
+    assert len(kept) > 0 or not in_time
 
 
 def test_the_dead_time_goes_by_the_counter(toy_bundle):

@@ -100,7 +100,7 @@ def test_a_window_closes_by_the_clock_when_no_cell_follows(start_streamer):
 def test_a_kept_cell_leaves_before_its_deadline_with_windows_too(start_streamer):
     streamer = start_streamer(sections=PURE_LEFT_SINGLE_RIGHT + "\n[actuator]\ntransport_us = 500\n")
     with CellSender(streamer.cells) as sender:
-        sender.start("tight", TOY_SCHEMA, sort_delay_us=4_000)
+        sender.start("tight", TOY_SCHEMA, sort_delay_us=12_000)
         for _ in range(200):
             send_toy(sender, [1])
             time.sleep(0.002)
