@@ -28,6 +28,8 @@ class Cells:
         Class names; empty where the cells are not labelled.
     labels
         `(n,)` int16 indices into `classes`, -1 where a cell has no label; None where none has.
+    groups
+        `(n,)` names of the plate, day, donor or flask of each cell, empty where unknown; None where none is known.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Cells:
     channels: tuple[str, ...]
     classes: tuple[str, ...] = field(default=())
     labels: NDArray[np.int16] | None = None
+    groups: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -42,7 +45,8 @@ class Cells:
     def subset(self, where: NDArray[np.generic]) -> Cells:
         """Return the cells at these indices (integers or booleans), in that order."""
         labels = None if self.labels is None else self.labels[where]
-        return Cells(self.name, self.frames[where], self.channels, self.classes, labels)
+        groups = None if self.groups is None else self.groups[where]
+        return Cells(self.name, self.frames[where], self.channels, self.classes, labels, groups)
 
     def select(self, channels: tuple[str, ...]) -> Frames:
         """Return the frames of these channels only, in this order; `InputError` names one that is missing."""
