@@ -102,7 +102,7 @@ class Recording(ABC):
     def __iter__(self) -> Iterator[Cell]:
         return self.cells()
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a reader without an open file has nothing to close
         """Let go of the file. A closed recording is not read again."""
 
     def __enter__(self) -> Self:
