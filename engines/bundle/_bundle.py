@@ -96,8 +96,7 @@ def load_bundle(path: str | Path) -> Bundle:
     manifest = _decode(raw, source)
     _check(manifest, source)
     entries: list[FileEntry] = [*manifest.graphs]
-    if manifest.seen is not None:
-        entries.append(manifest.seen)
+    entries += [entry for entry in (manifest.seen, manifest.weights) if entry is not None]
     for entry in entries:
         _check_file(directory, entry, source)
     return Bundle(directory, manifest, hashlib.sha256(raw).hexdigest())

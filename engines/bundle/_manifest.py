@@ -55,7 +55,11 @@ class GraphEntry(FileEntry, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole manifest. `training` and `metrics` are free-form: provenance and figures for people."""
+    """The whole manifest.
+
+    `weights` are those of the network before export, from which another training can start; no engine reads them.
+    `training` and `metrics` are free-form: provenance and figures for people.
+    """
 
     format: str
     version: int
@@ -66,5 +70,6 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outputs: OutputSpec
     graphs: tuple[GraphEntry, ...]
     seen: FileEntry | None = None
+    weights: FileEntry | None = None
     training: dict[str, object] = {}
     metrics: dict[str, object] = {}

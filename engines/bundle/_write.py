@@ -24,7 +24,7 @@ from engines.bundle._manifest import (
     Precision,
 )
 
-_SEEN_NAME = "seen.u64"
+_SEEN_NAME, _WEIGHTS_NAME = "seen.u64", "weights.npz"
 
 
 def write_bundle(
@@ -36,6 +36,7 @@ def write_bundle(
     outputs: OutputSpec,
     graphs: Mapping[Precision, tuple[bytes, int]],
     seen: NDArray[np.uint64] | None = None,
+    weights: bytes | None = None,
     training: Mapping[str, object] | None = None,
     metrics: Mapping[str, object] | None = None,
 ) -> Bundle:
@@ -47,6 +48,8 @@ def write_bundle(
         For each precision the serialised ONNX model and its opset.
     seen
         Fingerprints (`engines.bundle.fingerprints`) of every cell that training or tuning has looked at.
+    weights
+        Of the network before export, an `.npz` of arrays by name.
     training, metrics
         JSON-able provenance and figures.
     """
@@ -60,6 +63,9 @@ def write_bundle(
     if seen is not None:
         payload = np.unique(seen).astype("<u8").tobytes()
         seen_entry = FileEntry(file=_SEEN_NAME, sha256=_put(directory / _SEEN_NAME, payload))
+    weights_entry = None
+    if weights is not None:
+        weights_entry = FileEntry(file=_WEIGHTS_NAME, sha256=_put(directory / _WEIGHTS_NAME, weights))
     manifest = Manifest(
         format=FORMAT,
         version=VERSION,
@@ -70,6 +76,7 @@ def write_bundle(
         outputs=outputs,
         graphs=tuple(entries),
         seen=seen_entry,
+        weights=weights_entry,
         training=dict(training or {}),
         metrics=dict(metrics or {}),
     )

@@ -1,7 +1,34 @@
-"""Recorded cells: one type, and the readers that make it."""
+"""Recorded cells: one interface for every format they come in, and the way from there to one array."""
 
 from engines.cells._cells import Cells
-from engines.cells._npz import read_npz
-from engines.cells._open import open_cells
+from engines.cells._gather import gather, pick_channels
+from engines.cells._memory import available_memory
+from engines.cells._npz import open_npz, read_npz
+from engines.cells._open import is_digital, open_cells
+from engines.cells._readers import READERS, Reader, open_recording
+from engines.cells._recording import Cell, Recording
+from engines.cells._sheet import contact_sheet
+from engines.cells._size import spread
+from engines.cells._summary import Summary, summarise
+from engines.cells._write_npz import write_npz
 
-__all__ = ["Cells", "open_cells", "read_npz"]
+__all__ = [
+    "READERS",
+    "Cell",
+    "Cells",
+    "Reader",
+    "Recording",
+    "Summary",
+    "available_memory",
+    "contact_sheet",
+    "gather",
+    "is_digital",
+    "open_cells",
+    "open_npz",
+    "open_recording",
+    "pick_channels",
+    "read_npz",
+    "spread",
+    "summarise",
+    "write_npz",
+]

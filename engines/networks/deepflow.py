@@ -22,9 +22,17 @@ class DeepFlow(nn.Module):
     ----------
     channels, classes
         Maps in, classes out. Any height and width work: the maps are averaged at the end.
+
+    Attributes
+    ----------
+    embedding
+        Its width.
+    spatial
+        The module whose maps are averaged to the embedding: what a guide's picture is foretold from.
     """
 
     embedding = 336
+    spatial = "last"
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()

@@ -8,19 +8,15 @@ from pathlib import Path
 from engines.bundle import Bundle
 from engines.cells._cells import Cells
 from engines.errors import MissingExtraError
-from engines.training._recipe import Recipe
+from engines.training._plan import Plan
 
 
 def train(
     cells: Cells,
     *,
     out: str | Path,
-    network: str = "deepflow",
-    channels: tuple[str, ...] | None = None,
-    guide: str | None = None,
-    recipe: Recipe | None = None,
-    seed: int = 0,
-    threads: int | None = None,
+    plan: Plan | None = None,
+    resume: bool = False,
     command: str = "",
     quiet: bool = False,
 ) -> Bundle:
@@ -35,20 +31,11 @@ def train(
         Labelled; those without a label are left out.
     out
         Directory of the bundle; its last part becomes the bundle's name. Files of the same names are replaced.
-    network
-        One of `engines.networks.NETWORKS`.
-    channels
-        Which of the cells' channels, in which order; None for all but the guide.
-    guide
-        A channel the network is not shown but learns to foretell while it is trained (`_guide` says why); None
-        for none. The bundle does not need it.
-    recipe
-        Hyperparameters; None for `Recipe()`.
-    seed
-        Of the split, the first weights, the order and the augmentation. The same seed on the same machine with the
-        same number of threads gives the same weights.
-    threads
-        Of PyTorch, while training; None leaves the number as it is.
+    plan
+        The network, its channels, the recipe, the seed … (`engines.training.Plan`); None for `Plan()`. The same
+        plan on the same machine with the same number of threads gives the same weights.
+    resume
+        Go on from where an interrupted run of the same plan was; the result is the same as without interruption.
     command
         What the user typed, for the manifest.
     quiet
@@ -62,24 +49,13 @@ def train(
     ------
     MissingExtraError
         PyTorch or onnx is not installed.
-    InputError, CellsError
-        An option, or the cells, cannot be trained with.
+    InputError, CellsError, BundleError
+        An option, the cells, or a bundle to start from or follow cannot be trained with.
     """
     require_extra()
     from engines.training._run import run
 
-    return run(
-        cells,
-        out=Path(out),
-        network=network,
-        channels=channels,
-        guide=guide,
-        recipe=Recipe() if recipe is None else recipe,
-        seed=seed,
-        threads=threads,
-        command=command,
-        quiet=quiet,
-    )
+    return run(cells, Plan() if plan is None else plan, Path(out), resume=resume, command=command, quiet=quiet)
 
 
 def require_extra() -> None:

@@ -16,6 +16,8 @@ from engines.bundle import Dtype
 from engines.training._calibrate import Calibration
 from engines.training._measure import Background, Measure
 from engines.training._preprocess import Scaling
+from engines.training._symmetric import Symmetric
+from engines.training._unfamiliar import Unfamiliarity
 
 OPSET = 17
 OUTPUTS = ("probabilities", "embedding", "measurements")
@@ -36,19 +38,34 @@ class Classifier(nn.Module):
     ----------
     network
         Trained; its last layer must be a linear one called `head`. It is copied.
-    scaling, calibration, clip
+    front
+        A normalisation of each cell, or nothing.
+    scaling, calibration, unfamiliarity, clip
         As fitted. The calibration is folded into the copy's last layer, where it costs nothing at run time.
     height, width
         Of the frames.
+    symmetries
+        The network answers the mean over this many of the square's symmetries, at that many times the cost.
     """
 
     scales: Tensor
 
     def __init__(
-        self, network: nn.Module, scaling: Scaling, calibration: Calibration, clip: float, height: int, width: int
+        self,
+        network: nn.Module,
+        front: nn.Module,
+        scaling: Scaling,
+        calibration: Calibration,
+        unfamiliarity: Unfamiliarity,
+        clip: float,
+        height: int,
+        width: int,
+        symmetries: int = 1,
     ) -> None:
         super().__init__()
-        self.network = _calibrated(network, calibration)
+        self.front = front
+        self.network = Symmetric(_calibrated(network, calibration), symmetries)
+        self.unfamiliarity = unfamiliarity
         self.background = Background(height, width)
         self.measure = Measure(torch.from_numpy(scaling.thresholds), height, width)
         self.register_buffer("scales", torch.from_numpy(1 / scaling.scales).reshape(1, -1, 1))
@@ -58,13 +75,14 @@ class Classifier(nn.Module):
         self.eval()
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Map `(n, C, H, W)` counts to `(n, K)`, `(n, E)` and `(n, C*7)` float32."""
+        """Map `(n, C, H, W)` counts to `(n, K)`, `(n, E)` and `(n, C*7 + 1)` float32."""
         counts = frames.float().reshape(-1, self.shape[0], self.shape[1] * self.shape[2])
         background = self.background(counts)
         above = counts - background
         standardised = (above * self.scales).clamp(-self.clip, self.clip)
-        logits, embedding = self.network(standardised.reshape(-1, *self.shape))
-        return logits.softmax(dim=1), embedding, self.measure(above, background)
+        logits, embedding = self.network(self.front(standardised.reshape(-1, *self.shape)))
+        measurements = torch.cat((self.measure(above, background), self.unfamiliarity(embedding)), dim=1)
+        return logits.softmax(dim=1), embedding, measurements
 
 
 def export(classifier: Classifier, dtype: Dtype) -> bytes:
@@ -112,6 +130,7 @@ def _calibrated(network: nn.Module, calibration: Calibration) -> nn.Module:
     if not isinstance(head, nn.Linear):
         raise TypeError("a network's last layer must be an nn.Linear called 'head'")
     with torch.no_grad():
+        weighting, towards = (torch.from_numpy(v).float() for v in (calibration.weighting, calibration.towards))
         head.weight.div_(calibration.temperature)
-        head.bias.sub_(torch.from_numpy(calibration.offsets).float()).div_(calibration.temperature)
+        head.bias.sub_(weighting).div_(calibration.temperature).add_(towards)
     return copied

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,26 +29,34 @@ class Scaling:
     thresholds
         `(C,)` counts above (or below) background from which a pixel counts as the cell's: five times the noise
         of the border, estimated by the median absolute deviation so that neighbours do not raise it.
+    levels
+        `(C,)` mean background, counts.
     """
 
     scales: NDArray[np.float32]
     thresholds: NDArray[np.float32]
+    levels: NDArray[np.float32]
 
 
 def fit_scaling(frames: NDArray[np.generic]) -> Scaling:
     """Learn the scaling of raw `(n, C, H, W)` counts."""
-    squares = np.zeros(frames.shape[1])
+    squares, levels = np.zeros(frames.shape[1]), np.zeros(frames.shape[1])
     border = np.ones(frames.shape[2:], np.bool_)
     border[1:-1, 1:-1] = False
     rims = []
-    for above in _chunks(frames):
+    for above, background in _chunks(frames):
+        levels += background.sum(dim=(0, 2), dtype=torch.float64).numpy()
         squares += above.square().sum(dim=(0, 2, 3), dtype=torch.float64).numpy()
         rims.append(above.numpy()[:, :, border])
     rim = np.concatenate(rims).swapaxes(0, 1).reshape(frames.shape[1], -1)
     noise = 1.4826 * np.median(np.abs(rim - np.median(rim, axis=1, keepdims=True)), axis=1)
     scales = np.sqrt(squares / (frames.size / frames.shape[1]))
     # Noiseless channels (rendered, or saturated) still need a threshold a count can pass, and a scale to divide by.
-    return Scaling(np.maximum(scales, 1e-6).astype(np.float32), np.maximum(_NOISES * noise, 0.5).astype(np.float32))
+    return Scaling(
+        np.maximum(scales, 1e-6).astype(np.float32),
+        np.maximum(_NOISES * noise, 0.5).astype(np.float32),
+        (levels / len(frames)).astype(np.float32),
+    )
 
 
 def standardise(frames: NDArray[np.generic], scaling: Scaling, clip: float) -> Tensor:
@@ -56,15 +65,14 @@ def standardise(frames: NDArray[np.generic], scaling: Scaling, clip: float) -> T
     The exported graph does the same arithmetic.
     """
     scales = torch.from_numpy(scaling.scales).reshape(1, -1, 1, 1)
-    parts = [(above / scales).clamp(-clip, clip) for above in _chunks(frames)]
+    parts = [(above / scales).clamp(-clip, clip) for above, _ in _chunks(frames)]
     return torch.cat(parts)
 
 
-def _chunks(frames: NDArray[np.generic]) -> list[Tensor]:
-    """Return counts above background, in parts: whole data sets in float32 twice over would not fit everywhere."""
+def _chunks(frames: NDArray[np.generic]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield counts above background and the background `(n, C, 1)`, in parts: all in float32 would not fit always."""
     background = Background(*frames.shape[2:])
-    parts = []
     for start in range(0, max(len(frames), 1), _CHUNK):
         counts = torch.from_numpy(frames[start : start + _CHUNK].astype(np.float32))
-        parts.append(counts - background(counts.flatten(2)).unsqueeze(3))
-    return parts
+        level = background(counts.flatten(2))
+        yield counts - level.unsqueeze(3), level

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import PurePath
 
@@ -12,49 +10,39 @@ import numpy as np
 import torch
 
 from engines.cells._cells import Cells
-from engines.training._calibrate import Calibration
-from engines.training._preprocess import Scaling
-from engines.training._recipe import Recipe
+from engines.training._fit_cells import Trained
+from engines.training._plan import Plan
 from engines.training._split import Split
-from engines.training._train import Fitted
 
 
-def provenance(
-    cells: Cells,
-    network: str,
-    guide: str | None,
-    fitted: Fitted,
-    parts: Split,
-    scaling: Scaling,
-    calibration: Calibration,
-    recipe: Recipe,
-    seed: int,
-    command: str,
-) -> dict[str, object]:
-    """Return the JSON-able `training` part of the manifest."""
+def provenance(cells: Cells, data: str, plan: Plan, trained: Trained, parts: Split, command: str) -> dict[str, object]:
+    """Return the JSON-able `training` part of the manifest; `data` is `sha256_of` the cells."""
+    fitted = trained.fitted
     return {
         "command": command,
-        "network": network,
-        "guide": guide,
+        **plan.facts(),
         "parameters": sum(p.numel() for p in fitted.network.parameters()),
         "data": {
             "name": PurePath(cells.name).name,
             "cells": len(cells),
-            "frames_sha256": _sha256(cells),
+            "frames_sha256": data,
         },
         "split": {
-            "seed": seed,
+            "seed": plan.seed,
             "train": len(parts.train),
             "validation": len(parts.validation),
             "test": len(parts.test),
+            "groups_kept_whole": plan.keep_groups and cells.groups is not None,
         },
-        "recipe": asdict(recipe),
+        "epochs": len(fitted.history),
         "picked_epoch": fitted.epoch,
         "validation": fitted.history[fitted.epoch - 1],
-        "scales": _rounded(scaling.scales),
-        "area_thresholds": _rounded(scaling.thresholds),
+        "scales": _rounded(trained.scaling.scales),
+        "area_thresholds": _rounded(trained.scaling.thresholds),
         "class_weights": _rounded(fitted.class_weights),
-        "temperature": calibration.temperature,
+        "temperature": trained.calibration.temperature,
+        # The mix of classes that the calibrated probabilities take for granted: what `cellgate evaluate` goes by.
+        "prior": dict(zip(trained.classes, _rounded(trained.class_mix), strict=True)),
         "threads": torch.get_num_threads(),
         "versions": {
             "python": platform.python_version(),
@@ -63,11 +51,5 @@ def provenance(
     }
 
 
-def _sha256(cells: Cells) -> str:
-    """Hash the frames' bytes, little-endian, all channels."""
-    frames = np.ascontiguousarray(cells.frames, dtype=cells.frames.dtype.newbyteorder("<"))
-    return hashlib.sha256(frames.data).hexdigest()
-
-
-def _rounded(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[float]:
+def _rounded(values: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> list[float]:
     return [float(f"{value:.6g}") for value in values]

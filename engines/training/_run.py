@@ -7,72 +7,80 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
 
-from engines import networks
 from engines.bundle import Bundle, InputSpec, OutputSpec, fingerprints, write_bundle
 from engines.cells._cells import Cells
 from engines.errors import InputError
-from engines.training import _measure
-from engines.training._calibrate import Calibration, calibrate
+from engines.evaluation import figures
+from engines.training import _measure, _unfamiliar
 from engines.training._check import Labelled, check
+from engines.training._checkpoint import NAME, Checkpoint, identity_of
 from engines.training._export import OPSET, Classifier, classify, export
-from engines.training._guide import guide_targets
+from engines.training._fit_cells import fit_cells
+from engines.training._merge import merge
 from engines.training._parity import parity
-from engines.training._preprocess import Scaling, fit_scaling, standardise
+from engines.training._plan import Plan
 from engines.training._progress import progress
 from engines.training._provenance import provenance
-from engines.training._recipe import Recipe
-from engines.training._score import score
-from engines.training._split import Indices, Split, split
-from engines.training._train import Fitted, Report, fit, predict
+from engines.training._sha256 import sha256_of
+from engines.training._split import Split, split
+from engines.training._weights import pack
 
 # The bundle's name is its directory's; the pattern is the one `load_bundle` holds names to.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-def run(
-    cells: Cells,
-    *,
-    out: Path,
-    network: str,
-    channels: tuple[str, ...] | None,
-    guide: str | None,
-    recipe: Recipe,
-    seed: int,
-    threads: int | None,
-    command: str,
-    quiet: bool,
-) -> Bundle:
+def run(cells: Cells, plan: Plan, out: Path, *, resume: bool, command: str, quiet: bool) -> Bundle:
     """Do what `engines.training.train` says."""
-    labelled = check(cells, channels, guide)
+    cells = merge(cells, plan.merges)
+    labelled = check(cells, plan.channels, plan.guide)
     _prepare(out)
-    parts = _without_twins(labelled, split(labelled.labels, validation=recipe.validation, test=recipe.test, seed=seed))
-    shape = (len(labelled.channels), *labelled.frames.shape[2:])
-    scaling = fit_scaling(labelled.frames[parts.train])
-    with _torch(seed, threads):
-        fresh = networks.create(network, shape[0], len(labelled.classes), *shape[1:])
+    recipe = plan.recipe
+    groups = labelled.groups if plan.keep_groups else None
+    parts = split(labelled.labels, validation=recipe.validation, test=recipe.test, seed=plan.seed, groups=groups)
+    parts = _without_twins(labelled, parts)
+    data = sha256_of(cells)
+    checkpoint = Checkpoint(out / NAME, identity_of({"data": data, **plan.facts()}), resume)
+    with settings(plan):
         with progress(recipe.epochs, quiet=quiet) as report:
-            fitted = _fit(fresh, labelled, parts, scaling, recipe, seed, report)
-        calibration = _calibrate(fitted, labelled, parts.validation, scaling, recipe)
-        classifier = Classifier(fitted.network, scaling, calibration, recipe.clip, *shape[1:])
-        model = export(classifier, labelled.dtype)
-        metrics = _metrics(classifier, model, labelled, parts.test)
-        training = provenance(cells, network, guide, fitted, parts, scaling, calibration, recipe, seed, command)
-    return write_bundle(
+            trained = fit_cells(labelled, parts, plan, checkpoint=checkpoint, report=report)
+        model = export(trained.classifier, labelled.dtype)
+        metrics = _metrics(trained.classifier, model, labelled, parts.test)
+    bundle = write_bundle(
         out,
         name=out.resolve().name,
         classes=labelled.classes,
-        inputs=InputSpec(labelled.channels, labelled.dtype, *shape[1:]),
-        outputs=OutputSpec(int(fresh.embedding), _measure.names(labelled.channels)),  # type: ignore[arg-type]
+        inputs=InputSpec(labelled.channels, labelled.dtype, *labelled.frames.shape[2:]),
+        outputs=OutputSpec(
+            cast("int", trained.fitted.network.embedding), (*_measure.names(labelled.channels), _unfamiliar.NAME)
+        ),
         graphs={"fp32": (model, OPSET)},
-        seen=fingerprints(labelled.frames[parts.looked_at]),
-        training=training,
+        seen=fingerprints(labelled.take(parts.looked_at)),
+        weights=pack(trained.fitted.network),
+        training=provenance(cells, data, plan, trained, parts, command),
         metrics=metrics,
     )
+    checkpoint.clear()
+    return bundle
+
+
+@contextmanager
+def settings(plan: Plan) -> Iterator[None]:
+    """Seed PyTorch and set its threads, and leave both as they were."""
+    before = torch.get_num_threads()
+    with torch.random.fork_rng():
+        torch.manual_seed(plan.seed)
+        try:
+            if plan.threads is not None:
+                torch.set_num_threads(plan.threads)
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 def _prepare(out: Path) -> None:
@@ -87,51 +95,19 @@ def _prepare(out: Path) -> None:
 
 def _without_twins(labelled: Labelled, parts: Split) -> Split:
     """Leave test cells out whose frames are, byte for byte, among those looked at: they would test memory."""
-    prints = fingerprints(labelled.frames)
-    return replace(parts, test=parts.test[~np.isin(prints[parts.test], prints[parts.looked_at])])
+    seen = fingerprints(labelled.take(parts.looked_at))
+    return replace(parts, test=parts.test[~np.isin(fingerprints(labelled.take(parts.test)), seen)])
 
 
-def _fit(
-    network: nn.Module, labelled: Labelled, parts: Split, scaling: Scaling, recipe: Recipe, seed: int, report: Report
-) -> Fitted:
-    def part(where: Indices) -> tuple[torch.Tensor, torch.Tensor]:
-        frames = standardise(labelled.frames[where], scaling, recipe.clip)
-        return frames, torch.from_numpy(labelled.labels[where])
-
-    guide = None if labelled.guide is None else guide_targets(labelled.guide[parts.train])
-    return fit(network, part(parts.train), part(parts.validation), recipe, seed=seed, guide=guide, report=report)
-
-
-def _calibrate(
-    fitted: Fitted, labelled: Labelled, validation: Indices, scaling: Scaling, recipe: Recipe
-) -> Calibration:
-    logits = predict(fitted.network, standardise(labelled.frames[validation], scaling, recipe.clip)).numpy()
-    return calibrate(
-        logits, labelled.labels[validation], fitted.class_weights, prior_correction=recipe.prior_correction
-    )
-
-
-def _metrics(classifier: Classifier, model: bytes, labelled: Labelled, test: Indices) -> dict[str, object]:
+def _metrics(classifier: Classifier, model: bytes, labelled: Labelled, test: NDArray[np.int64]) -> dict[str, object]:
     """Score the module on the test cells, and compare the exported graph with it on the same cells."""
     if not len(test):
         return {}
-    frames = labelled.frames[test]
+    frames = labelled.take(test)
     outputs = classify(classifier, frames)
+    found = figures(outputs[0], labelled.labels[test], labelled.classes)
     return {
-        "test": score(outputs[0], labelled.labels[test], labelled.classes),
+        # Without the curve of two hundred points, which `cellgate evaluate` makes again.
+        "test": {name: value for name, value in found.items() if value is not None and name != "abstention"},
         "parity": parity(model, frames, outputs),
     }
-
-
-@contextmanager
-def _torch(seed: int, threads: int | None) -> Iterator[None]:
-    """Seed PyTorch and set its threads, and leave both as they were."""
-    before = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            if threads is not None:
-                torch.set_num_threads(threads)
-            yield
-        finally:
-            torch.set_num_threads(before)

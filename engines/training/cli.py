@@ -3,51 +3,76 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path, PurePath
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 
-from engines.cells._cells import Cells
-from engines.cells._npz import read_npz
+from engines.bundle import Bundle, load_bundle, pretrained
+from engines.cells import open_cells
 from engines.errors import InputError
+from engines.evaluation import parse_merges
 from engines.training._entry import require_extra, train
-from engines.training._recipe import Recipe
+from engines.training._plan import Device, Plan
+from engines.training._recipe import Normalise, Optimiser, Recipe
 
-_DIGITAL = re.compile(r"digital(?::([1-9][0-9]{0,6}))?")
-_DIGITAL_CELLS = 20_000
+_R = Recipe()
+DIGITAL_CELLS = 20_000
 
 
 def train_command(
-    cells: Annotated[str, typer.Argument(help="An .npz of labelled cells, or digital[:N] for N rendered ones.")],
+    context: typer.Context,
+    cells: Annotated[str, typer.Argument(help="Labelled cells (see docs/cells.md), or digital[:N] for rendered ones.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the bundle to write.")],
-    network: Annotated[str, typer.Option(help="deepflow, student or student-wide.")] = "deepflow",
+    network: Annotated[str, typer.Option(help="deepflow, student …: docs/networks.md has them all.")] = "deepflow",
     channels: Annotated[
         str | None, typer.Option(help="Channels, comma separated, in order. All but the guide by default.")
     ] = None,
     guide: Annotated[
         str | None, typer.Option(help="A recorded channel the network learns to foretell but is not shown.")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Passes over the training cells.")] = Recipe.epochs,
+    merge: Annotated[list[str] | None, typer.Option(help="Merge classes: 'G1,S,G2=Interphase'. Repeatable.")] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(help="What groups cells (plate, day, donor): kept whole in the split. 'none' to ignore groups."),
+    ] = None,
+    init_from: Annotated[
+        str | None, typer.Option(help="Transfer: a bundle of the same network whose weights to start from.")
+    ] = None,
+    teacher: Annotated[str | None, typer.Option(help="Distillation: a bundle whose probabilities to follow.")] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the training cells.")] = _R.epochs,
     seed: Annotated[int, typer.Option(help="Of the split, the weights and the augmentation.")] = 0,
     threads: Annotated[int | None, typer.Option(help="PyTorch's threads; its own choice by default.")] = None,
+    device: Annotated[Device, typer.Option(help="Where PyTorch computes; auto is a GPU where there is one.")] = "auto",
     bfloat16: Annotated[bool, typer.Option(help="Compute in bfloat16: faster on AVX-512 BF16.")] = False,
+    resume: Annotated[bool, typer.Option(help="Go on from where this very run was interrupted.")] = False,
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option(help="Any other number of the recipe, as NAME=VALUE (docs/training.md). Repeatable."),
+    ] = None,
 ) -> None:
     """Train a network on labelled cells and write a bundle."""
     require_extra()
-    chosen = None if channels is None else tuple(name.strip() for name in channels.split(","))
-    bundle = train(
-        load(cells, seed),
-        out=out,
+    plan = Plan(
         network=network,
-        channels=chosen,
+        channels=None if channels is None else tuple(name.strip() for name in channels.split(",")),
         guide=guide,
-        recipe=dataclasses.replace(Recipe(), epochs=epochs, bfloat16=bfloat16),
+        recipe=changed(dataclasses.replace(_R, epochs=epochs, bfloat16=bfloat16), recipe or []),
+        merges=parse_merges(merge or []),
+        keep_groups=groups != "none",
+        init_from=named(init_from),
+        teacher=named(teacher),
         seed=seed,
         threads=threads,
-        command=_command(cells, out, network, channels, guide, epochs, seed, threads, bfloat16=bfloat16),
+        device=device,
     )
+    hints: dict[str, Any] = {} if groups in (None, "none") else {"groups": groups}
+    opened = open_cells(cells, seed=seed, digital=DIGITAL_CELLS, uniform_mix=True, **hints)
+    try:
+        bundle = train(opened, out=out, plan=plan, resume=resume, command=command_of(context, "train"))
+    except KeyboardInterrupt:
+        typer.echo(f"\ninterrupted; the same command with --resume goes on from the last epoch in {out}", err=True)
+        raise typer.Exit(130) from None
     figures = bundle.manifest.metrics.get("test")
     if isinstance(figures, dict):
         typer.echo(
@@ -56,43 +81,59 @@ def train_command(
         )
 
 
-def load(cells: str, seed: int) -> Cells:
-    """Read the cells of a file, or render `digital[:N]` ones, every class as likely as the others.
-
-    Raises
-    ------
-    InputError, CellsError
-        `digital:` is followed by something else than a number, or the file cannot be read.
-    """
-    found = _DIGITAL.fullmatch(cells)
-    if found is None:
-        if cells.startswith("digital:"):
-            raise InputError("train", "cells", cells, "digital:N with N from 1 to 9999999")
-        return read_npz(cells)
-    from engines.cells.digital import PHASES, render
-
-    count = int(found[1] or _DIGITAL_CELLS)
-    rendered = render(count, seed=seed, class_mix=dict.fromkeys(PHASES, 1.0))
-    return dataclasses.replace(rendered, name=f"digital:{count}")
+def named(bundle: str | None) -> Bundle | None:
+    """Load a bundle by its directory or, for a shipped one, by its name."""
+    if bundle is None:
+        return None
+    shipped = "/" not in bundle and not Path(bundle).exists() and pretrained(bundle).is_dir()
+    return load_bundle(pretrained(bundle) if shipped else bundle)
 
 
-def _command(
-    cells: str,
-    out: Path,
-    network: str,
-    channels: str | None,
-    guide: str | None,
-    epochs: int,
-    seed: int,
-    threads: int | None,
-    *,
-    bfloat16: bool,
-) -> str:
+def changed(recipe: Recipe, texts: list[str]) -> Recipe:
+    """Return the recipe with `NAME=VALUE` texts applied; `InputError` for a name or value that cannot be."""
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        kinds = {field.name: type(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)}
+        if not equals or name not in kinds:
+            raise InputError("recipe", text, name, f"NAME=VALUE with one of {', '.join(kinds)}")
+        changes: dict[str, Any] = {name: _value(name, kinds[name], value)}
+        recipe = dataclasses.replace(recipe, **changes)
+    return recipe
+
+
+def _value(name: str, kind: type, text: str) -> object:
+    choices = {"normalise": get_args(Normalise), "optimiser": get_args(Optimiser), "bool": ("true", "false")}
+    allowed = choices["bool"] if kind is bool else choices.get(name)
+    if allowed is not None:
+        if text not in allowed:
+            raise InputError("recipe", name, text, " or ".join(allowed))
+        return text == "true" if kind is bool else text
+    try:
+        return kind(text)
+    except ValueError:
+        raise InputError("recipe", name, text, "a whole number" if kind is int else "a number") from None
+
+
+def command_of(context: typer.Context, name: str) -> str:
     """Return the command as typed, files by their names only: a manifest does not tell where a user keeps them."""
-    words = ["cellgate train", PurePath(cells).name, f"--out {out.name}", f"--network {network}"]
-    words += [] if channels is None else [f"--channels {channels}"]
-    words += [] if guide is None else [f"--guide {guide}"]
-    words += [f"--epochs {epochs}", f"--seed {seed}"]
-    words += [] if threads is None else [f"--threads {threads}"]
-    words += ["--bfloat16"] if bfloat16 else []
+    words = [f"cellgate {name}"]
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        value = context.params.get(parameter.name or "")
+        if source is None or source.name != "COMMANDLINE" or parameter.name == "resume":
+            continue
+        if parameter.param_type_name == "argument":
+            words.append(_bare(value))
+        elif isinstance(value, bool):
+            words.append(parameter.opts[0])
+        else:
+            values = value if isinstance(value, list | tuple) else [value]
+            words += [f"{parameter.opts[0]} {_bare(each)}" for each in values]
     return " ".join(words)
+
+
+def _bare(value: object) -> str:
+    text = str(value)
+    if "/" in text:
+        text = PurePath(text).name
+    return f"'{text}'" if any(c in text for c in " ,;()|&<>*$") and "'" not in text else text

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from engines.crossval.cli import crossval_command
 from engines.errors import CellgateError
+from engines.evaluation.cli import evaluate_command
 from engines.training.cli import train_command
 from streamer.cli.bundle import bundle_command
 from streamer.cli.ctl import app as ctl_app
@@ -71,5 +73,7 @@ app.add_typer(journal_app, name="journal")
 app.command("report")(report_command)
 app.command("bundle")(bundle_command)
 app.command("train")(train_command)
+app.command("evaluate")(evaluate_command)
+app.command("crossval")(crossval_command)
 app.command("simulate-sort")(simulate_sort_command)
 app.command("keys")(keys_command)

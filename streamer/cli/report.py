@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,23 +14,31 @@ from rich.table import Table
 from rich.text import Text
 
 from engines.errors import InputError
+from engines.results import ENDINGS, write_results
 from streamer.cli._json import write_json
-from streamer.journal import read_journal
+from streamer.journal import Journal, read_journal
 from streamer.report import SortReport, WayReport, report_of, write_page, write_plate
+from streamer.report._table import table_of_journal
 
 
 def report_command(
     journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="The journal of a series, finished or not.")],
     json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON.")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="PAGE", help="Write it as an HTML page to print.")
+        list[Path] | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write an HTML page to print; or, to .fcs, .parquet, .h5ad or .csv, every decision. Once per file.",
+        ),
     ] = None,
     plate: Annotated[
         Path | None, typer.Option("--plate", metavar="CSV", help="Write which cell went into which well.")
     ] = None,
 ) -> None:
     """Report per way what was sorted, what was lost and why, and the purity to expect."""
-    for option, path in (("--json", json), ("--out", out), ("--plate", plate)):
+    outs = out or []
+    for option, path in (("--json", json), ("--plate", plate), *(("--out", path) for path in outs)):
         if path is not None and path.exists() and journal.exists() and path.samefile(journal):
             raise InputError(path, option, "the journal itself", "another file")
     recorded = read_journal(journal)
@@ -38,12 +47,21 @@ def report_command(
     report = report_of(recorded)
     if json is not None:
         write_json(json, report)
-    if out is not None:
-        try:
-            write_page(report, out)
-        except OSError as error:
-            raise InputError(out, "--out", error.strerror or str(error), "a file that can be written") from error
+    for path in outs:
+        _write(recorded, report, path)
     _print(report)
+
+
+def _write(journal: Journal, report: SortReport, path: Path) -> None:
+    if path.suffix.lower() in ENDINGS:
+        command = shlex.join(["cellgate", "report", journal.path.name, "--out", path.name])
+        rows = write_results(table_of_journal(journal, command=command), path)
+        typer.echo(f"{rows} decisions, {path}")
+        return
+    try:
+        write_page(report, path)
+    except OSError as error:
+        raise InputError(path, "--out", error.strerror or str(error), "a file that can be written") from error
 
 
 def _print(report: SortReport) -> None:

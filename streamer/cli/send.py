@@ -5,20 +5,21 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from engines.cells import open_cells
+from engines.cells import is_digital, open_cells, open_recording
 from streamer.cli._json import write_json
 from streamer.client import CellSender
 from streamer.config import DEFAULT_CELLS
-from streamer.simulator import Acquisition, Faults, acquire, make_plan
+from streamer.simulator import Acquisition, CellSource, Faults, acquire, make_plan, make_source
 
 
 def send_command(
-    cells: Annotated[str, typer.Argument(metavar="CELLS", help="Recorded cells (.npz), or digital[:N].")],
+    cells: Annotated[str, typer.Argument(metavar="CELLS", help="Recorded cells, a file or folder, or digital[:N].")],
     to: Annotated[str, typer.Option("--to", metavar="ENDPOINT", help="The streamer's cells endpoint.")] = DEFAULT_CELLS,
     rate: Annotated[float, typer.Option(help="Cells per second.")] = 1000.0,
     arrivals: Annotated[Literal["poisson", "even"], typer.Option(help="When cells come.")] = "poisson",
@@ -45,30 +46,31 @@ def send_command(
 ) -> None:
     """Send recorded or digital cells as a cytometer would: open-loop, at times fixed in advance."""
     faults = Faults(drop, duplicate, reorder, corrupt, stall_every, stall_seconds)
-    recorded = open_cells(cells, seed=seed)
-    plan = make_plan(len(recorded), rate=rate, seconds=seconds, arrivals=arrivals, seed=seed, limit=count)
-    stopping: list[bool] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.append(True))
+    chosen = None if channels is None else tuple(name.strip() for name in channels.split(","))
+    with ExitStack() as stack:
+        source = _source(stack, cells, chosen, seed)
+        plan = make_plan(len(source), rate=rate, seconds=seconds, arrivals=arrivals, seed=seed, limit=count)
+        stopping: list[bool] = []
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.append(True))
 
-    def progress(sent: int) -> None:
-        if sys.stderr.isatty():
-            typer.echo(f"\r{sent} of {len(plan)} cells", nl=False, err=True)
+        def progress(sent: int) -> None:
+            if sys.stderr.isatty():
+                typer.echo(f"\r{sent} of {len(plan)} cells", nl=False, err=True)
 
-    how = Acquisition(
-        series=series or time.strftime("sim-%Y%m%d-%H%M%S"),
-        per_message=per_message,
-        sort_delay_us=sort_delay_us,
-        actuation_lead_us=actuation_lead_us,
-        checksum="crc32" if checksum else "none",
-        channels=None if channels is None else tuple(name.strip() for name in channels.split(",")),
-        faults=faults,
-        seed=seed,
-        on_progress=progress,
-        stop=lambda: bool(stopping),
-    )
-    with CellSender(to, server_key=server_key, secret_key=secret_key) as sender:
-        report = acquire(sender, recorded, plan, how)
+        how = Acquisition(
+            series=series or time.strftime("sim-%Y%m%d-%H%M%S"),
+            per_message=per_message,
+            sort_delay_us=sort_delay_us,
+            actuation_lead_us=actuation_lead_us,
+            checksum="crc32" if checksum else "none",
+            faults=faults,
+            seed=seed,
+            on_progress=progress,
+            stop=lambda: bool(stopping),
+        )
+        sender = stack.enter_context(CellSender(to, server_key=server_key, secret_key=secret_key))
+        report = acquire(sender, source, plan, how)
     if sys.stderr.isatty():
         typer.echo(err=True)
     if json is not None:
@@ -79,3 +81,13 @@ def send_command(
         f"kept {account.kept}, not kept {sum(account.not_kept.values())}; {report.cells_per_s:g} cells/s, "
         f"lateness p50 {report.lateness_us.get('p50', 0):g} µs, p99 {report.lateness_us.get('p99', 0):g} µs"
     )
+    if report.lost:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report.lost.items())
+        typer.echo(f"cells that could not be read: {reasons}")
+
+
+def _source(stack: ExitStack, cells: str, channels: tuple[str, ...] | None, seed: int) -> CellSource:
+    """Return the cells to send; a recording stays open until the stack is closed."""
+    if is_digital(cells):
+        return make_source(open_cells(cells, seed=seed), channels)
+    return make_source(stack.enter_context(open_recording(cells)), channels)

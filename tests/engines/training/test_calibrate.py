@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from engines.evaluation import figures
 from engines.training._calibrate import calibrate, negative_log_likelihood
-from engines.training._score import score
 
 
 def overconfident(n=4000):
@@ -16,7 +16,7 @@ def overconfident(n=4000):
 
 def test_temperature_is_found_and_lowers_the_loss():
     logits, labels = overconfident()
-    found = calibrate(logits, labels, np.ones(4), prior_correction=1.0)
+    found = calibrate(logits, labels, np.ones(4))
     assert found.temperature == pytest.approx(3, rel=0.1)
     assert negative_log_likelihood(found.logits(logits), labels) < negative_log_likelihood(logits, labels) - 0.1
 
@@ -27,9 +27,9 @@ def test_calibration_error_falls():
     def probabilities(values):
         return np.exp(values) / np.exp(values).sum(1, keepdims=True)
 
-    found = calibrate(logits, labels, np.ones(4), prior_correction=1.0)
+    found = calibrate(logits, labels, np.ones(4))
     names = ("a", "b", "c", "d")
-    before, after = (score(probabilities(v), labels, names) for v in (logits, found.logits(logits)))
+    before, after = (figures(probabilities(v), labels, names) for v in (logits, found.logits(logits)))
     assert before["ece"] > 0.1
     assert after["ece"] < 0.03
     assert before["accuracy"] == after["accuracy"]
@@ -37,23 +37,23 @@ def test_calibration_error_falls():
 
 def test_prior_correction_takes_the_class_weights_out_again():
     weights = np.array([0.5, 2.0])
-    found = calibrate(np.zeros((0, 2)), np.zeros(0, np.int64), weights, prior_correction=1.0)
+    found = calibrate(np.zeros((0, 2)), np.zeros(0, np.int64), weights)
     assert found.temperature == 1.0
     logits = found.logits(np.log(weights * np.array([[0.8, 0.2]])))
     assert np.exp(logits) == pytest.approx(np.array([[0.8, 0.2]]))
 
 
+def test_a_rare_class_is_not_taken_for_rarer_than_the_floor():
+    natural = np.log(np.array([[0.97, 0.02, 0.01], [0.5, 0.3, 0.2]]))
+    shares = np.array([0.9, 0.09, 0.01])
+    found = calibrate(natural[:0], np.zeros(0, np.int64), np.ones(3), shares=shares, prior_floor=0.05)
+    stated = np.array([0.9, 0.09, 0.05]) / 1.04
+    expected = np.exp(natural) * stated / shares
+    p = np.exp(found.logits(natural))
+    assert p / p.sum(1, keepdims=True) == pytest.approx(expected / expected.sum(1, keepdims=True))
+    assert found.natural(natural) == pytest.approx(natural)
+
+
 def test_loss_is_exact_and_survives_large_logits():
     assert negative_log_likelihood(np.array([[0.0, 0.0]]), np.array([1])) == pytest.approx(np.log(2))
     assert negative_log_likelihood(np.array([[1e4, 0.0]]), np.array([1])) == pytest.approx(1e4)
-
-
-def test_score_counts_what_it_says():
-    p = np.array([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.2, 0.8, 0.0], [0.3, 0.7, 0.0]], np.float32)
-    figures = score(p, np.array([0, 1, 1, 1]), ("a", "b", "c"))
-    assert figures["confusion"] == [[1, 0, 0], [1, 2, 0], [0, 0, 0]]
-    assert figures["accuracy"] == 0.75
-    assert figures["recall"] == {"a": 1.0, "b": pytest.approx(2 / 3), "c": None}
-    assert figures["balanced_accuracy"] == pytest.approx(5 / 6)
-    assert figures["nll"] == pytest.approx(-np.log([0.9, 0.4, 0.8, 0.7]).mean(), rel=1e-6)
-    assert figures["ece"] == pytest.approx((0.1 + 0.6 + 0.2 + 0.3) / 4, abs=1e-6)

@@ -10,8 +10,9 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from engines.bundle import load_bundle
-from engines.errors import CellsError, InputError
-from engines.training.cli import load, train_command
+from engines.errors import BundleError, CellsError, InputError
+from engines.training import Recipe
+from engines.training.cli import changed, named, train_command
 
 app = typer.Typer()
 app.command()(train_command)
@@ -49,23 +50,38 @@ def test_missing_channel_is_one_line(archive, tmp_path):
         )
 
 
-def test_missing_file_is_one_line(tmp_path):
-    with pytest.raises(CellsError, match="expected a readable file"):
-        load(str(tmp_path / "none.npz"), 0)
+def test_recipe_takes_any_number_by_name():
+    recipe = changed(Recipe(), ["mixup=0.2", "batch=32", "bfloat16=true", "normalise=quantile"])
+    assert recipe == Recipe(mixup=0.2, batch=32, bfloat16=True, normalise="quantile")
 
 
-@pytest.mark.parametrize("cells", ["digital:", "digital:0", "digital:many", "digital:-5"])
-def test_digital_wants_a_number(cells):
-    with pytest.raises(InputError, match="digital:N"):
-        load(cells, 0)
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mixup", "expected NAME=VALUE with one of epochs"),
+        ("speed=3", "found speed, expected NAME=VALUE with one of epochs"),
+        ("batch=2.5", "recipe: batch: found 2.5, expected a whole number"),
+        ("mixup=much", "recipe: mixup: found much, expected a number"),
+        ("normalise=log", "recipe: normalise: found log, expected scale or percentile or quantile"),
+        ("bfloat16=1", "recipe: bfloat16: found 1, expected true or false"),
+        ("batch=1", "recipe: batch: found 1, expected 2 or more"),
+    ],
+)
+def test_recipe_that_cannot_be_is_one_line(text, message):
+    with pytest.raises(InputError, match=message):
+        changed(Recipe(), [text])
 
 
-def test_digital_cells_are_rendered_with_a_uniform_mix():
-    cells = load("digital:210", 1)
-    assert len(cells) == 210
-    assert cells.name == "digital:210"
-    assert np.bincount(cells.labels, minlength=len(cells.classes)).min() > 10
-    assert np.array_equal(cells.frames, load("digital:210", 1).frames)
+def test_merge_on_the_command_line(archive, tmp_path):
+    words = [str(archive), "--out", str(tmp_path / "b"), "--merge", "dim,bright=any", "--network", "student"]
+    with pytest.raises(CellsError, match="labels: found any, expected cells of two classes or more"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+
+
+def test_shipped_bundles_go_by_their_names():
+    assert named("digital").manifest.name == "digital"
+    with pytest.raises(BundleError):
+        named("no-such-bundle")
 
 
 def test_the_command_line_loads_no_pytorch_until_it_trains():

@@ -7,15 +7,21 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
+from engines import training  # noqa: E402
 from engines.bundle import load_bundle  # noqa: E402
 from engines.cells._cells import Cells  # noqa: E402
 from engines.errors import CellgateError, CellsError, InputError, MissingExtraError  # noqa: E402
-from engines.training import Recipe, split, train  # noqa: E402
+from engines.training import Plan, Recipe, split  # noqa: E402
 from engines.training._guide import FORETOLD, guide_targets  # noqa: E402
 from engines.training._measure import names  # noqa: E402
 from engines.training._parity import run  # noqa: E402
 
 QUICK = Recipe(epochs=2, ema=0.9)
+
+
+def train(cells, *, out, command="", resume=False, quiet=True, **plan):
+    """Train by a plan of these."""
+    return training.train(cells, out=out, plan=Plan(**plan), command=command, resume=resume, quiet=quiet)
 
 
 def discs(n: int, seed: int = 0, size: int = 20) -> Cells:
@@ -50,11 +56,11 @@ def test_bundle_says_what_the_graph_takes_and_gives(trained):
     assert trained.classes == ("A", "B", "C")
     assert trained.frame_shape == (2, 20, 20)
     assert trained.dtype == np.uint16
-    assert manifest.outputs.measurements == names(("brightfield", "darkfield"))
+    assert manifest.outputs.measurements == (*names(("brightfield", "darkfield")), "unfamiliarity")
     found = run(trained.graph().read_bytes(), discs(7, seed=9).frames)
     assert found["probabilities"].shape == (7, 3)
     assert found["embedding"].shape == (7, manifest.outputs.embedding)
-    assert found["measurements"].shape == (7, 14)
+    assert found["measurements"].shape == (7, 15)
     assert all(output.dtype == np.float32 for output in found.values())
     assert found["probabilities"].sum(1) == pytest.approx(np.ones(7), abs=1e-5)
 
@@ -92,10 +98,12 @@ def test_only_test_cells_are_unseen_and_the_figures_are_of_them(trained):
 
 def test_provenance_lets_the_run_be_repeated(trained):
     training = trained.manifest.training
+    assert training["network"] == "student"
     assert training["command"] == "cellgate train discs"
     assert training["data"]["name"] == "discs"
     assert len(training["data"]["frames_sha256"]) == 64
-    assert training["split"] == {"seed": 5, "train": 210, "validation": 30, "test": 60}
+    parts = {"seed": 5, "train": 210, "validation": 30, "test": 60, "groups_kept_whole": False}
+    assert training["split"] == parts
     assert Recipe(**training["recipe"]) == QUICK
     assert len(training["area_thresholds"]) == 2
 
@@ -183,9 +191,10 @@ def broken(**changes):
         (broken(labels=None), "discs: labels: found nothing, expected the class of each cell"),
         (broken(labels=np.zeros(30, np.int16)), "discs: labels: found A, expected cells of two classes or more"),
         (broken(labels=np.full(30, -1, np.int16)), "discs: labels: found no class, expected cells of two classes"),
-        (broken(labels=np.array([1] * 28 + [2] * 2, np.int16)), "found 2 of C, expected 3 of a class or more"),
+        (broken(labels=np.array([1] * 28 + [2] * 2, np.int16)), "labels: found 2 of class C, expected 3 or more"),
         (broken(frames=np.zeros((30, 2, 20, 20), np.int64)), "found dtype int64, expected uint8 or uint16 or float32"),
-        (broken(frames=np.full((30, 2, 20, 20), np.nan, np.float32)), "found NaN or infinite counts"),
+        (broken(frames=np.full((30, 2, 20, 20), np.nan, np.float32)), "channel brightfield: found NaN or infinite"),
+        (broken(frames=np.zeros((30, 2, 20, 20), np.uint8)), "channel brightfield: found 0 in every pixel of every"),
         (broken(frames=np.zeros((30, 2, 2, 20), np.uint8)), "found 2×20 pixels, expected at least 3×3"),
     ],
 )

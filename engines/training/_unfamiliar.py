@@ -1,0 +1,71 @@
+"""Unfamiliarity: how far a cell's embedding lies from those of the training classes.
+
+A classifier must name one of its classes whatever it is shown. Debris, doublets and damaged cells have embeddings
+away from those of the cells it was trained on, which a distance tells: the Mahalanobis distance to the nearest class
+with one covariance for all (Lee et al., NeurIPS 2018). The covariance of a few hundred dimensions from a few thousand
+cells is only trusted in its largest directions; what lies outside of them counts with one common variance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+NAME = "unfamiliarity"
+_DIRECTIONS = 32
+# 1 is as far as the farthest hundredth of the cells that set the scale.
+_QUANTILE = 0.99
+# A direction in which the training cells hardly vary must not make any cell infinitely far in it.
+_LEAST = 1e-3
+
+
+class Unfamiliarity(nn.Module):
+    """Maps an embedding `(n, E)` to a distance `(n, 1)` float32, 0 or more.
+
+    1 is the distance beyond which one in a hundred of the cells that set the scale lie: a limit of 1 refuses one
+    ordinary cell in a hundred, whatever the network.
+    """
+
+    axes: Tensor
+    stretch: Tensor
+    centres: Tensor
+    rest: Tensor
+    unit: Tensor
+
+    def __init__(
+        self, embedding: NDArray[np.float32], labels: NDArray[np.int64], scale: NDArray[np.float32] | None = None
+    ) -> None:
+        """Learn from training cells `(n, E)` and their classes `(n,)`; `scale`: embeddings of cells not trained on."""
+        super().__init__()
+        values = embedding.astype(np.float64)
+        present = np.unique(labels)
+        centres = np.stack([values[labels == k].mean(axis=0) for k in present])
+        within = values - centres[np.searchsorted(present, labels)]
+        variances, axes = np.linalg.eigh(within.T @ within / len(within))
+        kept = min(_DIRECTIONS, values.shape[1])
+        variances, axes = variances[::-1], axes[:, ::-1]
+        variances = np.maximum(variances, max(float(variances.mean()) * _LEAST, 1e-12))
+        rest = float(variances[kept:].mean()) if kept < len(variances) else float(variances[-1])
+        self.register_buffer("axes", torch.from_numpy(axes[:, :kept].copy()).float())
+        self.register_buffer("stretch", torch.from_numpy(1 / np.sqrt(variances[:kept])).float())
+        self.register_buffer("centres", torch.from_numpy(centres).float())
+        self.register_buffer("rest", torch.tensor(1 / rest).float())
+        self.register_buffer("unit", torch.tensor(1.0))
+        with torch.inference_mode():
+            far = self(torch.from_numpy(embedding if scale is None or not len(scale) else scale))
+        self.unit = torch.tensor(max(float(np.quantile(far.numpy(), _QUANTILE)), 1e-6))
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Return `(n, 1)`."""
+        along, of_classes = embedding @ self.axes, self.centres @ self.axes
+        inside = _squared(along * self.stretch, of_classes * self.stretch)
+        outside = _squared(embedding, self.centres) - _squared(along, of_classes)
+        nearest = (inside + outside.clamp(min=0) * self.rest).amin(1, keepdim=True)
+        return nearest.clamp(min=0).sqrt() / self.unit
+
+
+def _squared(cells: Tensor, classes: Tensor) -> Tensor:
+    """Return squared distances `(n, K)`; |a − b|² as a² − 2ab + b² is one small product and no `(n, K, D)` array."""
+    return (cells * cells).sum(1, keepdim=True) - 2 * cells @ classes.T + (classes * classes).sum(1)
