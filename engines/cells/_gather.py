@@ -22,6 +22,8 @@ from engines.fit import fit_into
 Indices = NDArray[np.intp]
 Progress = Callable[[int, int], None]
 _MAX_SIDE = 4096
+# Neighbours of one size are fitted together, which is several times faster than one by one.
+_MOST_AT_ONCE, _BLOCK_BYTES = 256, 1 << 24
 
 
 def gather(
@@ -80,24 +82,29 @@ def gather(
     whole = where is None and len(at) == len(recording)
     room = available_memory() // 2 if memory is None else memory
     shape = (len(picked), height, width)
+    per_block = max(1, min(_MOST_AT_ONCE, _BLOCK_BYTES // (prod(shape) * recording.dtype.itemsize)))
     large = len(at) * prod(shape) * recording.dtype.itemsize > room
 
     as_it_is = whole and every and recording.shape == (height, width)
     if large and as_it_is and isinstance(recording, NpzRecording) and recording.mappable:
         return recording.all_cells(mapped=True)
-    labels, groups = np.full(len(at), -1, np.int16), []
+    labels = np.full(len(at), -1, np.int16)
+    groups: list[str] = []
     with Store(shape, recording.dtype, len(at), directory, on_disk=large) as store:
+        waiting: list[Frame] = []
         for done, cell in enumerate(recording if whole else _picked(recording, at)):
             frame = cell.frame
             if (problem := _problem(frame, recording)) is not None:
                 recording.skipped[problem] += 1
                 continue
-            fit_into((frame if every else frame[picked])[None], store.place()[None], fit)
-            labels[len(store)] = cell.label
+            labels[len(groups)] = cell.label
             groups.append(cell.group)
-            store.keep()
+            if waiting and (waiting[0].shape[1:] != frame.shape[1:] or len(waiting) >= per_block):
+                _fit(waiting, store, fit)
+            waiting.append(frame if every else frame[picked])
             if progress is not None and done % max(1, len(at) // 200) == 0:
                 progress(done, len(at))
+        _fit(waiting, store, fit)
         if not len(store):
             reasons = "; ".join(f"{reason} ({count})" for reason, count in recording.skipped.most_common(3))
             raise CellsError(recording.name, "cells", f"none: {reasons}", "at least one that can be read")
@@ -129,6 +136,14 @@ def pick_channels(recording: Recording, channels: Iterable[str] | None) -> list[
     if not picked or len(set(picked)) != len(picked):
         raise InputError(recording.name, "channels", channels, "at least one, each once")
     return picked
+
+
+def _fit(frames: list[Frame], store: Store, how: Fit) -> None:
+    """Bring these frames, all of one size, to the store's size and keep them; the list is empty afterwards."""
+    if frames:
+        fit_into(np.stack(frames), store.block(len(frames)), how)
+        store.keep(len(frames))
+        frames.clear()
 
 
 def _picked(recording: Recording, at: Indices) -> Iterator[Cell]:

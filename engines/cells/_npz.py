@@ -20,7 +20,7 @@ from engines.cells._npz_fields import DTYPES, NAMES, Fields, read_fields
 from engines.cells._recording import Cell, Frame, Recording
 from engines.errors import CellsError
 
-_BLOCK = 1 << 26
+_BLOCK = 1 << 22
 
 
 def sniff_npz(path: Path, head: bytes) -> bool:

@@ -21,8 +21,8 @@ _HEADER = 128
 class Store:
     """Takes frames of one shape, up to `n` of them. A context manager: what was not finished leaves no file.
 
-    In memory nothing is copied: `place` is the array's own next row. On disk a frame is written as it comes, so that
-    memory stays at one frame however many there are.
+    In memory nothing is copied: `block` is the array's own next rows. On disk frames are written as they come, so that
+    memory stays at one block however many there are.
 
     Raises `InputError` where the file cannot be made, or the disk has less room than `n` frames need.
     """
@@ -36,9 +36,9 @@ class Store:
         self._stays = directory is not None
         self._finished = False
         if not on_disk:
-            self._array = np.empty((n, *shape), dtype)
+            self._array: Frame = np.empty((n, *shape), dtype)
             return
-        self._array = np.empty((1, *shape), dtype)
+        self._array = np.empty((0, *shape), dtype)
         folder = Path(tempfile.gettempdir()) if directory is None else directory
         size = _HEADER + n * prod(shape) * dtype.itemsize
         try:
@@ -53,16 +53,19 @@ class Store:
     def __len__(self) -> int:
         return self._kept
 
-    def place(self) -> Frame:
-        """Return where to write the next frame."""
-        row: Frame = self._array[0 if self._file is not None else self._kept]
-        return row
+    def block(self, k: int) -> Frame:
+        """Return where to write the next `k` frames, `(k, …)`."""
+        if self._file is None:
+            return self._array[self._kept : self._kept + k]
+        if len(self._array) < k:
+            self._array = np.empty((k, *self._shape), self._dtype)
+        return self._array[:k]
 
-    def keep(self) -> None:
-        """Keep what was written there."""
+    def keep(self, k: int) -> None:
+        """Keep the `k` frames that were written there."""
         if self._file is not None:
-            self._write(self._array.tobytes())
-        self._kept += 1
+            self._write(self._array[:k].tobytes())
+        self._kept += k
 
     def frames(self) -> Frame:
         """Return what was kept, `(kept, …)`: the array, or a read-only map of the file."""

@@ -9,7 +9,6 @@ import typer
 
 from engines.quantise._entry import require_extra
 from engines.quantise._into_bundle import PRECISION, add_int8
-from engines.quantise._runtime import layers_in_int8
 from engines.quantise._speed import speed
 from engines.verify import material
 from engines.verify.cli import cells_for, load, tell
@@ -35,6 +34,9 @@ def quantise_command(
     found = material(loaded, cells_for(loaded, cells))
     added = add_int8(loaded, found, directory, keep_float=keep_float, threads=threads)
     tell(added.verdict, found.name, added.seen)
+    # Imported here: OpenVINO takes a fifth of a second to load, and `cellgate --help` does not need it.
+    from engines.quantise._runtime import layers_in_int8
+
     made = added.quantised
     running = layers_in_int8(made.model, made.quantised, loaded.frame_shape)
     total = len(made.quantised) + len(made.kept_float)

@@ -65,7 +65,8 @@ def _unpack(bundle: Bundle) -> dict[str, torch.Tensor]:
         return {}
     file = bundle.path / bundle.manifest.weights.file
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        # Opened here: NumPy leaves a file that is no archive open.
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: torch.from_numpy(np.array(archive[name])) for name in archive.files}
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise BundleError(file, "weights", str(error), "a whole .npz of arrays") from error

@@ -86,7 +86,7 @@ class _Gates:
 
 def _labels(known: Sequence[str], codes: NDArray[Any]) -> list[str]:
     """Return a label for every code there is."""
-    return [label_of(known, code) for code in range(max(len(known), int(codes.max(initial=-1)) + 1))]
+    return [label_of(known, code) for code in range(max(len(known), int(codes.max(initial=0)) + 1))]
 
 
 def _coded(codes: NDArray[Any], table: NDArray[np.int32]) -> NDArray[np.int32]:

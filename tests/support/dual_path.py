@@ -8,11 +8,11 @@ KINDS = {"uint16": TensorProto.UINT16, "float32": TensorProto.FLOAT}
 FIRST, NARROW, WIDE, HEAD = "/network/first/Conv", "/network/narrow/Conv", "/network/wide/Conv", "/network/head/Gemm"
 
 
-def dual_path(*, dtype="uint16", turned=False, change=None, maps=48, seed=0):
+def dual_path(*, dtype="uint16", turned=False, change=None, seed=0):
     """Return the serialised model.
 
     `turned` puts each cell and its mirror image into the batch and answers with the mean. `change` may alter the dict
-    of weights before they are used; `maps` is then what the dual path puts out.
+    of weights before they are used.
     """
     rng = np.random.default_rng(seed)
 
@@ -29,22 +29,18 @@ def dual_path(*, dtype="uint16", turned=False, change=None, maps=48, seed=0):
         "head.w": rng.normal(0, 1.0, (CLASSES, 48)).astype(np.float32),
         "head.b": np.zeros(CLASSES, np.float32),
         "edge.w": np.array([[[[0, 1, 0], [1, -4, 1], [0, 1, 0]]]] * 2, np.float32),
-        "offset": np.array(300, np.float32),
         "scale": np.array(1 / 80, np.float32),
         "low": np.array(-10, np.float32),
         "high": np.array(10, np.float32),
     }
     if change is not None:
         change(weights)
-    constants = {
-        "halves": np.array([2, -1, maps], np.int64),
-        "logit_halves": np.array([2, -1, CLASSES], np.int64),
-        "backwards": np.arange(SIDE)[::-1].copy(),
-    }
+    constants = {"halves": np.array([2, -1, 48], np.int64), "backwards": np.arange(SIDE)[::-1].copy()}
     node = helper.make_node
     nodes = [
         node("Cast", ["frames"], ["counts"], name="/Cast", to=TensorProto.FLOAT),
-        node("Sub", ["counts", "offset"], ["above"], name="/Sub"),
+        node("ReduceMean", ["counts"], ["background"], name="/background/ReduceMean", axes=[2, 3], keepdims=1),
+        node("Sub", ["counts", "background"], ["above"], name="/Sub"),
         node("Mul", ["above", "scale"], ["scaled"], name="/Mul"),
         node("Clip", ["scaled", "low", "high"], ["standardised"], name="/Clip"),
     ]
@@ -93,13 +89,13 @@ def dual_path(*, dtype="uint16", turned=False, change=None, maps=48, seed=0):
         node("Conv", ["above", "edge.w"], ["edges"], name="/measure/Conv", group=2),
         node("ReduceMean", ["edges"], ["measurements"], name="/measure/ReduceMean", axes=[2, 3], keepdims=0),
     ]
-    outputs = {"probabilities": CLASSES, "embedding": maps, "measurements": 2}
+    outputs = {"probabilities": CLASSES, "embedding": 48, "measurements": 2}
     graph = helper.make_graph(
         nodes,
         "dual path",
         [helper.make_tensor_value_info("frames", KINDS[dtype], ["cells", 2, SIDE, SIDE])],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["cells", width]) for name, width in outputs.items()],
-        [numpy_helper.from_array(value, name) for name, value in (weights | constants).items()],
+        [numpy_helper.from_array(value, name) for name, value in (weights | (constants if turned else {})).items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     checker.check_model(model, full_check=True)

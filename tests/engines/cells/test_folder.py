@@ -11,7 +11,7 @@ from PIL import Image
 from engines.cells import gather, open_recording
 from engines.cells.folder import open_folder
 from engines.errors import CellsError, InputError
-from tests.support.recordings import write_image
+from tests.support.made_cells import write_image
 
 
 def gray(level, height=6, width=5, dtype=np.uint8):

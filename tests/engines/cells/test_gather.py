@@ -6,7 +6,7 @@ import pytest
 from engines.cells import gather, open_npz
 from engines.errors import CellsError, InputError
 from engines.fit import fit_frames
-from tests.support.recordings import MadeRecording, constant
+from tests.support.made_cells import MadeRecording, constant
 
 
 def sizes(*sides, **options):

@@ -8,7 +8,7 @@ import pytest
 
 from engines.cells import READERS, open_cells, open_recording
 from engines.errors import CellsError, InputError
-from tests.support.recordings import write_image
+from tests.support.made_cells import write_image
 
 FRAMES = np.arange(4 * 2 * 3 * 3, dtype=np.uint16).reshape(4, 2, 3, 3)
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from engines.cells import contact_sheet, open_recording, spread, summarise
 from engines.errors import CellsError
-from tests.support.recordings import MadeRecording, constant
+from tests.support.made_cells import MadeRecording, constant
 
 
 def made(n=10, **options):

@@ -5,7 +5,7 @@ import pytest
 
 from engines.cells import Cells, open_recording, read_npz, write_npz
 from engines.errors import InputError
-from tests.support.recordings import MadeRecording, constant
+from tests.support.made_cells import MadeRecording, constant
 
 FRAMES = np.random.default_rng(2).integers(0, 4096, (30, 2, 8, 8)).astype(np.uint16)
 CELLS = Cells(

@@ -75,3 +75,34 @@ def test_gain_and_offset_differ_between_cells_and_channels():
     assert abs(torch.corrcoef(changed.T)[0, 1].item()) < 0.2
     changed = augment(torch.zeros(500, 2, 4, 4), Recipe(rotate=0, shift=0, gain=0.1, offset=0.3), generator())
     assert changed[:, :, 0, 0].std(dim=0).tolist() == pytest.approx([0.3, 0.3], rel=0.15)
+
+
+def test_focus_blurs_and_keeps_the_light():
+    frames = torch.zeros(200, 2, 21, 21)
+    frames[:, :, 10, 10] = 1
+    changed = augment(frames, Recipe(rotate=0, shift=0, gain=0, offset=0, blur=1.5), generator())
+    peaks = changed.amax(dim=(2, 3))
+    assert torch.allclose(changed.sum(dim=(2, 3)), torch.ones(200, 2), atol=1e-3)
+    assert torch.allclose(peaks[:, 0], peaks[:, 1], atol=1e-6)
+    assert 0.35 < (peaks[:, 0] > 0.999).float().mean() < 0.65
+    assert peaks.min() < 0.2
+
+
+def test_noise_and_background_have_the_size_asked_for():
+    still = {"rotate": 0, "shift": 0, "gain": 0, "offset": 0}
+    empty = torch.zeros(300, 2, 24, 24)
+    noisy = augment(empty, Recipe(**still, noise=0.2), generator())
+    assert noisy.std().item() == pytest.approx(0.2, rel=0.02)
+    uneven = augment(empty, Recipe(**still, background=0.5), generator())
+    assert uneven.std().item() == pytest.approx(0.5, rel=0.3)
+    # Smooth: neighbours differ much less than cells do.
+    assert uneven.diff(dim=3).std() < 0.3 * uneven.std()
+
+
+def test_pictures_to_foretell_move_along_and_keep_their_light():
+    frames = torch.rand(40, 1, 21, 21, generator=generator()).repeat(1, 2, 1, 1)
+    recipe = Recipe(gain=0.5, offset=0.5, noise=0.5, blur=1)
+    moved = augment(frames, Recipe(gain=0, offset=0), generator(4))
+    changed = augment(frames, recipe, generator(4), untouched=1)
+    assert torch.equal(changed[:, 1], moved[:, 1])
+    assert not torch.allclose(changed[:, 0], moved[:, 0], atol=0.1)

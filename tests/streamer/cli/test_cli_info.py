@@ -8,7 +8,7 @@ from PIL import Image
 
 from engines.errors import CellsError, InputError
 from streamer.cli.info import info_command
-from tests.support.recordings import write_image
+from tests.support.made_cells import write_image
 
 
 @pytest.fixture

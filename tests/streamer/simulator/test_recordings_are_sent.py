@@ -12,7 +12,7 @@ from engines.cells import open_recording
 from engines.errors import InputError
 from streamer.client import CellSender
 from streamer.simulator import Acquisition, acquire, make_plan, make_source
-from tests.support.recordings import MadeRecording, constant, write_image
+from tests.support.made_cells import MadeRecording, constant, write_image
 from tests.support.running import Running
 from tests.support.toy import CHANNELS, LEVELS, toy_frames
 
