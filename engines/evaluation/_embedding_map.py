@@ -68,7 +68,7 @@ def require_map(kind: MapKind) -> None:
 
 def _tsne(embedding: NDArray[np.float32]) -> tuple[NDArray[np.float64], str]:
     require_map("tsne")
-    from sklearn.manifold import TSNE  # type: ignore[import-untyped]
+    from sklearn.manifold import TSNE
 
     parts, _ = principal_components(embedding, min(_FIRST_PARTS, *embedding.shape))
     perplexity = min(_NEIGHBOURS, (len(parts) - 1) / 3)

@@ -131,10 +131,10 @@ def _tell_accuracy(results: Results) -> None:
 
 
 def _check_out(cells: str, out: Path) -> None:
-    from engines.results import ending_of
+    from engines.results import check_target
 
     if out.suffix.lower() != RTDC:
-        ending_of(out)
+        check_target(out)
     elif Path(cells).suffix.lower() != RTDC:
         raise InputError(out, "ending", RTDC, "cells from an .rtdc file, whose copy gets the scores")
     if not out.parent.is_dir():

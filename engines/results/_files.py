@@ -14,6 +14,7 @@ from engines.results._h5ad import write_h5ad
 from engines.results._h5ad_read import is_h5ad, read_h5ad
 from engines.results._parquet import is_parquet, read_parquet, write_parquet
 from engines.results._table import Results, check_head
+from engines.results._values import library
 
 _WRITERS: dict[str, Callable[[Results, Path], int]] = {
     ".fcs": write_fcs,
@@ -27,6 +28,7 @@ _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Results]], ...] =
     (is_h5ad, read_h5ad),
     (is_csv, read_csv),
 )
+_NEEDS = {".parquet": "pyarrow", ".h5ad": "h5py"}
 ENDINGS = tuple(_WRITERS)
 """The endings of tables: `.fcs`, `.parquet`, `.h5ad`, `.csv`."""
 
@@ -37,6 +39,13 @@ def ending_of(path: Path) -> str:
     if ending not in _WRITERS:
         raise InputError(path, "ending", ending or "none", " or ".join(ENDINGS))
     return ending
+
+
+def check_target(path: Path) -> None:
+    """Raise what `write_results` would of this path's ending, before the rows are made."""
+    ending = ending_of(path)
+    if ending in _NEEDS:
+        library(_NEEDS[ending], f"a {ending} file")
 
 
 def write_results(results: Results, path: Path) -> int:

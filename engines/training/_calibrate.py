@@ -50,6 +50,7 @@ def calibrate(
     class_weights: Floats,
     *,
     shares: Floats | None = None,
+    prior_balance: float = 0.0,
     prior_floor: float = 0.0,
 ) -> Calibration:
     """Fit the temperature that makes the labels of held-out cells likeliest.
@@ -60,12 +61,14 @@ def calibrate(
         `(n, K)` and `(n,)` of cells that were not trained on. With none, the temperature is 1.
     class_weights
         `(K,)` weights of the loss.
-    shares, prior_floor
-        `(K,)` shares of the training cells, and the least share a class is taken to have (`Recipe.prior_floor`).
-        Without shares the stated mix is the training cells' own.
+    shares, prior_balance, prior_floor
+        `(K,)` shares of the training cells, and what to make of them (`Recipe`). Without shares the stated mix is the
+        training cells' own.
     """
     weighting = np.log(np.asarray(class_weights, np.float64))
-    towards = np.zeros_like(weighting) if shares is None else _towards(np.asarray(shares, np.float64), prior_floor)
+    towards = np.zeros_like(weighting)
+    if shares is not None:
+        towards = _towards(np.asarray(shares, np.float64), prior_balance, prior_floor)
     if not len(labels):
         return Calibration(weighting, 1.0, towards)
     # The likelihood is concave in 1/T, so a golden-section search over log T finds its one top.
@@ -87,8 +90,9 @@ def negative_log_likelihood(logits: Floats, labels: NDArray[np.integer]) -> floa
     return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - picked))
 
 
-def _towards(shares: NDArray[np.float64], prior_floor: float) -> NDArray[np.float64]:
-    stated = np.maximum(shares, prior_floor)
+def _towards(shares: NDArray[np.float64], balance: float, floor: float) -> NDArray[np.float64]:
+    stated = np.maximum(shares, _NONE) ** (1 - balance)
+    stated = np.maximum(stated / stated.sum(), floor)
     shift: NDArray[np.float64] = np.log(np.maximum(stated / stated.sum(), _NONE) / np.maximum(shares, _NONE))
     return shift
 

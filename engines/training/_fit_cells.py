@@ -69,6 +69,8 @@ def fit_cells(
     validation = replace(train, where=parts.validation)
     known = replace(train, where=_enough(parts.train))
     front = normaliser(recipe.normalise, known)
+    shares = np.bincount(labels[parts.train], minlength=len(labelled.classes)) / len(parts.train)
+    class_mix = dict(zip(labelled.classes, shares.tolist(), strict=True))
     material = Material(
         train,
         torch.from_numpy(labels[parts.train]),
@@ -76,17 +78,19 @@ def fit_cells(
         labels[parts.validation],
         front,
         _guide(labelled, parts, plan),
-        None if plan.teacher is None else Teacher.of(plan.teacher, labelled.channels, labelled.classes, scaling),
+        None if plan.teacher is None else Teacher.of(plan.teacher, labelled.channels, class_mix, scaling),
     )
     device = device_of(plan.device)
     fitted = fit(network, material, recipe, seed=plan.seed, device=device, checkpoint=checkpoint, report=report)
     front = front.cpu()
     logits, apart = predict(fitted.network, validation, front)
-    shares = np.bincount(labels[parts.train], minlength=len(labelled.classes)) / len(parts.train)
-    # A teacher's probabilities speak of its own stated mix already.
-    floor = 0.0 if plan.teacher is not None else recipe.prior_floor
     calibration = calibrate(
-        logits.numpy(), labels[parts.validation], fitted.class_weights, shares=shares, prior_floor=floor
+        logits.numpy(),
+        labels[parts.validation],
+        fitted.class_weights,
+        shares=shares,
+        prior_balance=recipe.prior_balance,
+        prior_floor=recipe.prior_floor,
     )
     _, embedding = predict(fitted.network, known, front)
     unfamiliarity = Unfamiliarity(embedding.numpy(), labels[known.where], apart.numpy())

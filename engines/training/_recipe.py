@@ -33,10 +33,11 @@ class Recipe:
         Two ways to serve rare classes. A cell of class k weighs `n_k ** -class_power` in the loss, and is drawn
         with a probability proportional to `n_k ** -sampling_power`: 0 leaves the mix as it is, 1 balances it fully.
         Both shift the logits, which is taken back by the calibration (`prior_floor`).
-    prior_floor
-        The exported probabilities speak of the training cells' own mix, but of no class as rarer than this share:
-        a class of 0.2 % that is taken for 0.2 % is hardly ever called, and one cell in six hundred is often the one
-        looked for. 0 keeps the mix as it is.
+    prior_balance, prior_floor
+        Which mix of classes the exported probabilities take for granted: the training cells' shares to the power
+        1 − `prior_balance` (0 their own mix, 1 all classes alike), and no class rarer than `prior_floor`. At the
+        own mix accuracy is highest and level, so that a little balance costs none of it and finds more of the rarer
+        classes; and a class of 0.2 % that is taken for 0.2 % is hardly ever called, though often the one looked for.
     guide_weight, guide_image_weight
         Weights of the guide's squared errors where a guide channel is given: of its measurements, and of its
         picture at a quarter of the resolution.
@@ -81,6 +82,7 @@ class Recipe:
     label_smoothing: float = 0.02
     class_power: float = 0.5
     sampling_power: float = 0.0
+    prior_balance: float = 0.25
     prior_floor: float = 0.02
     guide_weight: float = 0.5
     guide_image_weight: float = 1.0
@@ -114,6 +116,7 @@ class Recipe:
             ("learning_rate", self.learning_rate > 0, "above 0"),
             ("warmup", 0 < self.warmup < 1, "between 0 and 1"),
             ("clip", self.clip > 0, "above 0"),
+            ("prior_balance", 0 <= self.prior_balance <= 1, "0 to 1"),
             ("prior_floor", 0 <= self.prior_floor < 0.5, "0 or more, below 0.5"),
             ("dropout", 0 <= self.dropout < 1, "0 or more, below 1"),
             ("rotate", 0 <= self.rotate <= 1, "0 to 1"),

@@ -11,10 +11,13 @@ import typer
 from engines.crossval.cli import crossval_command
 from engines.errors import CellgateError
 from engines.evaluation.cli import evaluate_command
+from engines.quantise.cli import quantise_command
 from engines.training.cli import train_command
+from engines.verify.cli import verify_command
 from streamer.cli.bundle import bundle_command
 from streamer.cli.ctl import app as ctl_app
 from streamer.cli.demo import demo_command
+from streamer.cli.info import info_command
 from streamer.cli.journal import app as journal_app
 from streamer.cli.keys import keys_command
 from streamer.cli.observe import observe_command
@@ -73,7 +76,10 @@ app.add_typer(journal_app, name="journal")
 app.command("report")(report_command)
 app.command("bundle")(bundle_command)
 app.command("train")(train_command)
+app.command("info")(info_command)
 app.command("evaluate")(evaluate_command)
 app.command("crossval")(crossval_command)
+app.command("quantise")(quantise_command)
+app.command("verify")(verify_command)
 app.command("simulate-sort")(simulate_sort_command)
 app.command("keys")(keys_command)

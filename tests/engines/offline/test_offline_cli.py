@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from engines.errors import CellgateError, InputError
+from engines.errors import CellgateError, InputError, MissingExtraError
 from engines.offline.cli import classify_command, convert_command
 from engines.results import read_results
 from tests.support.tables import sample, values_of
@@ -110,6 +111,13 @@ def test_bad_options_are_told_before_anything_is_written(toy_bundle, cells, monk
     assert isinstance(error, InputError)
     assert error.field == field
     assert [path.name for path in Path.cwd().iterdir()] == ["cells.npz"]
+
+
+def test_a_missing_library_is_told_before_the_run(toy_bundle, cells, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = run("classify", cells, "--bundle", toy_bundle.path, "--out", cells.with_name("r.parquet"))
+    assert isinstance(result.exception, MissingExtraError)
+    assert [path.name for path in cells.parent.iterdir()] == ["cells.npz"]
 
 
 def test_scores_go_back_into_an_rtdc_file(tmp_path):

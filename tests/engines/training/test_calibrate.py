@@ -54,6 +54,14 @@ def test_a_rare_class_is_not_taken_for_rarer_than_the_floor():
     assert found.natural(natural) == pytest.approx(natural)
 
 
+@pytest.mark.parametrize(("balance", "stated"), [(0.0, [0.81, 0.16, 0.03]), (0.5, [9, 4, 3**0.5]), (1.0, [1, 1, 1])])
+def test_stated_mix_is_the_own_one_to_a_power(balance, stated):
+    shares = np.array([0.81, 0.16, 0.03])
+    found = calibrate(np.zeros((0, 3)), np.zeros(0, np.int64), np.ones(3), shares=shares, prior_balance=balance)
+    expected = np.array(stated) / np.sum(stated)
+    assert shares * np.exp(found.towards) == pytest.approx(expected)
+
+
 def test_loss_is_exact_and_survives_large_logits():
     assert negative_log_likelihood(np.array([[0.0, 0.0]]), np.array([1])) == pytest.approx(np.log(2))
     assert negative_log_likelihood(np.array([[1e4, 0.0]]), np.array([1])) == pytest.approx(1e4)

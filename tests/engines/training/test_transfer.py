@@ -15,6 +15,7 @@ from engines.training._preprocess import fit_scaling, standardise  # noqa: E402
 from engines.training._teacher import Teacher  # noqa: E402
 from engines.training._weights import start_from  # noqa: E402
 
+MIX = dict.fromkeys("abc", 1 / 3)
 PLAN = Plan(network="student", recipe=Recipe(epochs=6, batch=16, ema=0.8), threads=1)
 
 
@@ -93,7 +94,7 @@ def test_student_follows_its_teacher(source, tmp_path):
     plan = dataclasses.replace(PLAN, network="student-wide", recipe=recipe, teacher=source)
     student = train(unlike, out=tmp_path / "s", plan=plan, quiet=True)
     # The labels were shuffled: what is learned of the true classes can only come from the teacher.
-    found = Teacher.of(student, ("brightfield", "darkfield"), ("a", "b", "c"), fit_scaling(cells().frames))
+    found = Teacher.of(student, ("brightfield", "darkfield"), MIX, fit_scaling(cells().frames))
     frames = standardise(cells().frames, found.scaling, 10.0)
     assert (found.probabilities(frames).argmax(1).numpy() == cells().labels).mean() > 0.6
     assert student.manifest.training["teacher"]["name"] == "source"
@@ -105,9 +106,9 @@ def test_teacher_is_asked_about_the_very_counts(dtype, tmp_path):
     bundle = train(data, out=tmp_path / "t", plan=PLAN, quiet=True)
     swapped = ("darkfield", "brightfield")
     scaling = fit_scaling(data.select(swapped))
-    teacher = Teacher.of(bundle, swapped, ("c", "a", "b"), scaling)
+    teacher = Teacher.of(bundle, swapped, {"c": 1 / 3, "a": 1 / 3, "b": 1 / 3}, scaling)
     found = teacher.probabilities(standardise(data.select(swapped), scaling, 1e6)).numpy()
-    straight = Teacher.of(bundle, data.channels, data.classes, fit_scaling(data.frames))
+    straight = Teacher.of(bundle, data.channels, MIX, fit_scaling(data.frames))
     expected = straight.compiled(data.frames)["probabilities"]
     assert found[:, [1, 2, 0]] == pytest.approx(np.array(expected), abs=2e-2)
 
@@ -117,6 +118,6 @@ def test_teacher_of_other_cells_is_refused(source):
     with pytest.raises(
         InputError, match="teacher: found channels brightfield, darkfield, expected some of brightfield"
     ):
-        Teacher.of(source, ("brightfield",), ("a", "b", "c"), scaling)
+        Teacher.of(source, ("brightfield",), MIX, scaling)
     with pytest.raises(InputError, match="teacher: found classes a, b, c, expected a, b"):
-        Teacher.of(source, ("brightfield", "darkfield"), ("a", "b"), scaling)
+        Teacher.of(source, ("brightfield", "darkfield"), {"a": 0.5, "b": 0.5}, scaling)

@@ -17,7 +17,7 @@ CASES = {
     "run: unknown engine": (["run", "--config", "engine.toml"], "found warp, expected auto or openvino"),
     "run: unknown class": (["run", "--config", "class.toml"], "found unheard-of, expected one of"),
     "send: no such file": (["send", "nothing.npz"], "nothing.npz: file: found No such file"),
-    "send: not cells": (["send", "garbage"], "garbage: file: found not a NumPy archive"),
+    "send: not cells": (["send", "garbage"], "garbage: content: found a file that begins with"),
     "send: bad digital": (["send", "digital:0"], "digital:N: found 0"),
     "send: no share": (["send", "cells.npz", "--drop", "1.5"], "faults: drop: found 1.5"),
     "send: bad stall": (["send", "cells.npz", "--stall-every", "-1"], "faults: stall"),

@@ -1,0 +1,193 @@
+"""What embedded engines have in common: batches on lanes, in the order of submission, and their whole life."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from engines.backends._checks import check_frames, last_line
+from engines.backends._interface import Frames, Predictions
+from engines.backends._lanes import Lane
+from engines.backends._wakeup import Wakeup
+from engines.bundle import Bundle
+from engines.errors import EngineError
+
+INLINE_BELOW_S = 300e-6
+"""A batch that takes less is run on the calling thread: handing it to another one and being woken costs more."""
+
+_TRAILING_S = 1.0
+
+
+class LadderEngine:
+    """A bundle on lanes: for each rung as many as batches may be under way at a time.
+
+    Parameters
+    ----------
+    bundle
+        What was compiled.
+    name
+        Backend, device and precision in one line.
+    lanes
+        By rung, each rung with the same number of lanes, which is the engine's `capacity`.
+    release
+        Called once at the end, when nothing is under way.
+    """
+
+    def __init__(
+        self, bundle: Bundle, name: str, lanes: Mapping[int, Sequence[Lane]], release: Callable[[], None] | None = None
+    ) -> None:
+        self._bundle, self._name = bundle, name
+        self._lanes = dict(lanes)
+        self._ladder = tuple(sorted(lanes))
+        self._release = release
+        self._capacity = min(len(row) for row in lanes.values())
+        self._free = deque(range(self._capacity))
+        self._running: deque[_Batch] = deque()
+        self._closed = False
+        self._inline: set[int] = set()
+        self._wakeup = Wakeup()
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle it was compiled from."""
+        return self._bundle
+
+    @property
+    def name(self) -> str:
+        """Backend, device and precision in one line."""
+        return self._name
+
+    @property
+    def ladder(self) -> tuple[int, ...]:
+        """Batch sizes it was compiled for, ascending."""
+        return self._ladder
+
+    @property
+    def capacity(self) -> int:
+        """How many batches may be under way at a time."""
+        return self._capacity
+
+    def warm(self, repeats: int = 5) -> dict[int, float]:
+        """Run every rung a few times; return the best time of each in seconds.
+
+        It also settles which rungs are so quick that they are run on the calling thread.
+        """
+        best = {}
+        self._inline.clear()
+        for rung in self._ladder:
+            frames = np.zeros((rung, *self._bundle.frame_shape), self._bundle.dtype)
+            times = []
+            for _ in range(repeats * self._capacity):  # slots take turns, so that each gets its share
+                self.submit(frames)
+                predictions = self.collect(timeout_s=60.0)
+                if predictions is None:
+                    raise EngineError(f"{self.name}: a batch of {rung} was not done after 60 s of warm-up")
+                times.append(predictions.seconds)
+            best[rung] = min(times)
+            # With several under way the others would wait for the one that the calling thread runs.
+            if best[rung] < INLINE_BELOW_S and self._capacity == 1:
+                self._inline.add(rung)
+        return best
+
+    def take(self, waiting: int) -> int:
+        """Return the largest rung that is filled: on a CPU time grows with the batch, so padding buys nothing."""
+        return max((rung for rung in self._ladder if rung <= waiting), default=waiting)
+
+    @property
+    def ready(self) -> bool:
+        """Whether `submit` can be called now."""
+        return not self._closed and bool(self._free)
+
+    def submit(self, frames: Frames) -> None:
+        """Start a batch; see `Engine.submit`."""
+        if not self.ready:
+            raise EngineError(f"{self.name}: {'closed' if self._closed else 'a batch is under way already'}")
+        check_frames(self.name, self._bundle, frames, self._ladder[-1])
+        n = len(frames)
+        size = next(rung for rung in self._ladder if rung >= n)
+        slot = self._free[0]
+        lane = self._lanes[size][slot]
+        # Copied rather than shared: it costs a hundredth of the inference at most, and the lane owns its memory.
+        lane.frames[:n] = frames
+        lane.frames[n:] = 0
+        batch = _Batch(lane, slot, n, self._wakeup)
+        try:
+            if size in self._inline:
+                lane.run()
+                batch.over()
+            else:
+                lane.start(batch.over)
+        except RuntimeError as error:
+            raise EngineError(f"{self.name}: {last_line(error)}") from error
+        self._free.popleft()
+        self._running.append(batch)
+
+    def collect(self, timeout_s: float = 0.0) -> Predictions | None:
+        """Return the oldest batch if it is finished, or None; see `Engine.collect`."""
+        if not self._running or not self._over(self._running[0], timeout_s):
+            return None
+        batch = self._running.popleft()
+        self._free.append(batch.slot)
+        self._wakeup.clear()
+        if self._running and self._running[0].finished is not None:
+            self._wakeup.set()  # it may have been done before this one
+        try:
+            batch.lane.finish()
+        except RuntimeError as error:
+            raise EngineError(f"{self.name}: {last_line(error)}") from error
+        probabilities, embedding, measurements = (value[: batch.n].copy() for value in batch.lane.outputs)
+        return Predictions(probabilities, embedding, measurements, (batch.finished or 0.0) - batch.started)
+
+    def _over(self, batch: _Batch, timeout_s: float) -> bool:
+        """Return whether the oldest batch is finished, after waiting for it for as long."""
+        if batch.finished is not None:
+            return True
+        if timeout_s > 0:
+            if not batch.lane.wait(timeout_s):
+                return False
+            # The word of it trails the result by microseconds; of a batch that failed it may never come.
+            give_up = time.perf_counter() + _TRAILING_S
+            while batch.finished is None and time.perf_counter() < give_up:
+                time.sleep(0)
+            if batch.finished is None:
+                batch.finished = time.perf_counter()
+        elif len(self._running) > 1:
+            self._wakeup.clear()  # a later one may have set it; when the oldest is done it is set again
+        return batch.finished is not None
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable while a finished batch waits."""
+        return self._wakeup.fileno()
+
+    def close(self) -> None:
+        """Wait for what is under way, then free everything."""
+        if self._closed:
+            return
+        self._closed = True
+        for batch in self._running:
+            batch.lane.wait(None)
+        self._running.clear()
+        self._lanes.clear()
+        if self._release is not None:
+            self._release()
+        self._wakeup.close()
+
+
+class _Batch:
+    """What is under way: n cells on a lane since `started`."""
+
+    __slots__ = ("_wakeup", "finished", "lane", "n", "slot", "started")
+
+    def __init__(self, lane: Lane, slot: int, n: int, wakeup: Wakeup) -> None:
+        self.lane, self.slot, self.n = lane, slot, n
+        self._wakeup = wakeup
+        self.finished: float | None = None
+        self.started = time.perf_counter()
+
+    def over(self) -> None:
+        """Note that it is done, from whichever thread ran it, and wake the loop."""
+        self.finished = time.perf_counter()
+        self._wakeup.set()

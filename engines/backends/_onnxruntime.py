@@ -1,0 +1,146 @@
+"""ONNX Runtime on the CPU: ahead of OpenVINO on the smallest graphs, and a second opinion on all others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.backends._checks import OUTPUTS, check_ladder, check_signature, last_line
+from engines.backends._cores import Mode, cores, pin_thread, threads_for
+from engines.backends._interface import DEFAULT_LADDER, Frames
+from engines.backends._ladder_engine import LadderEngine
+from engines.backends._lanes import Outputs, Worker, WorkerLane
+from engines.bundle import Bundle, Precision
+from engines.errors import EngineError, MissingExtraError
+
+_DTYPES = {"tensor(uint8)": np.uint8, "tensor(uint16)": np.uint16, "tensor(float)": np.float32}
+
+
+class OnnxRuntimeEngine(LadderEngine):
+    """A bundle on the CPU, one session for all rungs, each with its inputs and outputs bound once.
+
+    Parameters
+    ----------
+    bundle, precision, ladder
+        As for `OpenVinoEngine`.
+    threads
+        As for `OpenVinoEngine`; the thread that runs the session counts.
+    mode
+        As for `OpenVinoEngine`; in throughput mode each batch has a session of one thread.
+    pin
+        Whether each thread stays on a core.
+    spin
+        Whether threads that wait for work keep their cores busy: quicker by microseconds, at the cost of whoever
+        else wants those cores.
+
+    Raises
+    ------
+    MissingExtraError
+        ONNX Runtime is not installed.
+    EngineError, BundleError
+        As for `OpenVinoEngine`.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        precision: Precision = "fp32",
+        threads: int = 0,
+        ladder: Sequence[int] = DEFAULT_LADDER,
+        mode: Mode = "latency",
+        pin: bool | None = None,
+        spin: bool = True,
+    ) -> None:
+        rungs = check_ladder(ladder)
+        graph = bundle.graph(precision)
+        threads = threads_for(mode, threads)
+        width, each = (threads, 1) if mode == "throughput" else (1, threads)
+        # Session number i has the cores from i * each on; with more threads than cores they share.
+        places = [_places(i, each) if pin else () for i in range(width)]
+        sessions = [_session(graph, each, place, spin=spin) for place in places]
+        _check(bundle, graph, sessions[0])
+        widths = (len(bundle.classes), bundle.manifest.outputs.embedding, len(bundle.manifest.outputs.measurements))
+        workers = [
+            Worker("onnxruntime", partial(pin_thread, place[0]) if place else None) for place in places
+        ]
+        lanes = {
+            rung: [
+                _OnnxLane(
+                    worker,
+                    session,
+                    np.zeros((rung, *bundle.frame_shape), bundle.dtype),
+                    tuple(np.zeros((rung, width), np.float32) for width in widths),
+                )
+                for worker, session in zip(workers, sessions, strict=True)
+            ]
+            for rung in rungs
+        }
+        name = f"onnxruntime {_library().__version__} CPU {precision}"
+        super().__init__(bundle, name, lanes, lambda: [worker.close() for worker in workers] and None)
+
+
+class _OnnxLane(WorkerLane):
+    """A session's binding to memory that stays where it is."""
+
+    def __init__(self, worker: Worker, session: Any, frames: Frames, outputs: Outputs) -> None:
+        super().__init__(worker, frames, outputs)
+        self._session, self._binding = session, session.io_binding()
+        self._bind(self._binding.bind_input, session.get_inputs()[0].name, frames)
+        for name, output in zip(OUTPUTS, outputs, strict=True):
+            if output.size:  # an empty array has no memory to bind
+                self._bind(self._binding.bind_output, name, output)
+
+    def run(self) -> None:
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:  # its errors have no base of their own
+            raise RuntimeError(last_line(error)) from error
+
+    @staticmethod
+    def _bind(bind: Any, name: str, array: NDArray[np.generic]) -> None:
+        bind(name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
+
+
+def _library() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError("the ONNX Runtime engine", "onnxruntime") from error
+    return onnxruntime
+
+
+def _session(graph: Path, threads: int, places: Sequence[int], *, spin: bool) -> Any:
+    library = _library()
+    options = library.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what goes wrong is raised; nothing but ours is written to stderr
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
+    if len(places) > 1:
+        # For its own threads, which are one less: the first is the caller's. Processors are counted from 1 there.
+        text = ";".join(str(place + 1) for place in places[1:])
+        options.add_session_config_entry("session.intra_op_thread_affinities", text)
+    try:
+        return library.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no base of their own
+        raise EngineError(f"ONNX Runtime cannot compile {graph}: {last_line(error)}") from error
+
+
+def _places(i: int, each: int) -> tuple[int, ...]:
+    available = cores()
+    return tuple(available[(i * each + j) % len(available)] for j in range(each))
+
+
+def _check(bundle: Bundle, graph: Path, session: Any) -> None:
+    inputs = [(np.dtype(_DTYPES.get(given.type, np.void)), _shape(given)) for given in session.get_inputs()]
+    check_signature(bundle, graph, inputs, {output.name: _shape(output) for output in session.get_outputs()})
+
+
+def _shape(port: Any) -> tuple[int | None, ...]:
+    return tuple(side if isinstance(side, int) else None for side in port.shape)
