@@ -1,7 +1,43 @@
 """Engines: a bundle compiled for one device, behind one interface."""
 
+from engines.backends._checks import OUTPUTS, Shape, check_frames, check_ladder, check_signature, last_line
+from engines.backends._cores import Mode, threads_for
+from engines.backends._gpu import no_gpu, no_tensorrt, no_torch_cuda
 from engines.backends._interface import DEFAULT_LADDER, Engine, Predictions
-from engines.backends._open import ENGINES, open_engine
+from engines.backends._ladder_engine import LadderEngine
+from engines.backends._lanes import Lane, Outputs, Worker, WorkerLane
+from engines.backends._measure_ladder import CANDIDATES, measure_ladder, paying
+from engines.backends._open import ENGINES, Arithmetic, Choice, Ladder, choose_engine, open_engine
 from engines.backends._wakeup import Wakeup
 
-__all__ = ["DEFAULT_LADDER", "ENGINES", "Engine", "Predictions", "Wakeup", "open_engine"]
+__all__ = [
+    "CANDIDATES",
+    "DEFAULT_LADDER",
+    "ENGINES",
+    "OUTPUTS",
+    "Arithmetic",
+    "Choice",
+    "Engine",
+    "Ladder",
+    "LadderEngine",
+    "Lane",
+    "Mode",
+    "Outputs",
+    "Predictions",
+    "Shape",
+    "Wakeup",
+    "Worker",
+    "WorkerLane",
+    "check_frames",
+    "check_ladder",
+    "check_signature",
+    "choose_engine",
+    "last_line",
+    "measure_ladder",
+    "no_gpu",
+    "no_tensorrt",
+    "no_torch_cuda",
+    "open_engine",
+    "paying",
+    "threads_for",
+]

@@ -61,6 +61,11 @@ class Engine(Protocol):
         """Batch sizes it was compiled for, ascending."""
         ...
 
+    @property
+    def capacity(self) -> int:
+        """How many batches may be under way at a time."""
+        ...
+
     def warm(self) -> dict[int, float]:
         """Run every rung until its buffers are allocated; return the best time of each rung in seconds."""
         ...

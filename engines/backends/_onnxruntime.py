@@ -66,9 +66,7 @@ class OnnxRuntimeEngine(LadderEngine):
         sessions = [_session(graph, each, place, spin=spin) for place in places]
         _check(bundle, graph, sessions[0])
         widths = (len(bundle.classes), bundle.manifest.outputs.embedding, len(bundle.manifest.outputs.measurements))
-        workers = [
-            Worker("onnxruntime", partial(pin_thread, place[0]) if place else None) for place in places
-        ]
+        workers = [Worker("onnxruntime", partial(pin_thread, place[0]) if place else None) for place in places]
         lanes = {
             rung: [
                 _OnnxLane(
@@ -82,7 +80,7 @@ class OnnxRuntimeEngine(LadderEngine):
             for rung in rungs
         }
         name = f"onnxruntime {_library().__version__} CPU {precision}"
-        super().__init__(bundle, name, lanes, lambda: [worker.close() for worker in workers] and None)
+        super().__init__(bundle, name, lanes, partial(_close, workers))
 
 
 class _OnnxLane(WorkerLane):
@@ -105,6 +103,11 @@ class _OnnxLane(WorkerLane):
     @staticmethod
     def _bind(bind: Any, name: str, array: NDArray[np.generic]) -> None:
         bind(name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
+
+
+def _close(workers: Sequence[Worker]) -> None:
+    for worker in workers:
+        worker.close()
 
 
 def _library() -> Any:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import pickle
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,17 @@ class Checkpoint:
             )
         return dict(state)
 
+    def part(self, number: int) -> Checkpoint:
+        """Return the checkpoint of one member of an ensemble; the first member's is the run's own."""
+        if number == 0:
+            return self
+        path = self.path.with_name(f"{self.path.stem}-{number + 1}{self.path.suffix}")
+        return replace(self, path=path, identity=f"{self.identity}-{number + 1}")
+
     def clear(self) -> None:
-        """Remove the file: the run is over and its bundle written."""
-        self.path.unlink(missing_ok=True)
+        """Remove the files: the run is over and its bundle written."""
+        for path in (self.path, *self.path.parent.glob(f"{self.path.stem}-*{self.path.suffix}")):
+            path.unlink(missing_ok=True)
 
 
 def identity_of(facts: dict[str, object]) -> str:

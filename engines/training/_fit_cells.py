@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from engines import networks
 from engines.training._calibrate import Calibration, calibrate
 from engines.training._check import Labelled
 from engines.training._checkpoint import Checkpoint
 from engines.training._device import device_of
+from engines.training._draw import epoch_seed
+from engines.training._ensemble import Ensemble
 from engines.training._export import Classifier
 from engines.training._guide import Guide
 from engines.training._normalise import normaliser
@@ -27,17 +30,20 @@ from engines.training._weights import start_from
 
 # What is learned from the training cells besides the network does not get better with more of them.
 _ENOUGH = 16_384
+# Seeds of an ensemble's further members are those of epochs that no run has.
+_MEMBERS = 1 << 20
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A classifier in evaluation mode on the processor, and how it came about.
+    """A classifier in evaluation mode on the processor, its network, and how its members came about.
 
     `class_mix` is `(K,)`: the shares of the `classes` that its probabilities take for granted.
     """
 
     classifier: Classifier
-    fitted: Fitted
+    network: nn.Module
+    fitted: list[Fitted]
     scaling: Scaling
     calibration: Calibration
     classes: tuple[str, ...]
@@ -61,9 +67,6 @@ def fit_cells(
     """
     recipe, labels = plan.recipe, labelled.labels
     size = labelled.frames.shape[2], labelled.frames.shape[3]
-    network = networks.create(plan.network, len(labelled.channels), len(labelled.classes), *size)
-    if plan.init_from is not None:
-        start_from(network, plan.network, plan.init_from)
     scaling = fit_scaling(labelled.take(_enough(parts.train)))
     train = Pool(labelled.frames, labelled.shown, parts.train, scaling, recipe.clip)
     validation = replace(train, where=parts.validation)
@@ -80,25 +83,45 @@ def fit_cells(
         _guide(labelled, parts, plan),
         None if plan.teacher is None else Teacher.of(plan.teacher, labelled.channels, class_mix, scaling),
     )
-    device = device_of(plan.device)
-    fitted = fit(network, material, recipe, seed=plan.seed, device=device, checkpoint=checkpoint, report=report)
+    fitted = [_member(number, labelled, material, plan, checkpoint, report) for number in range(recipe.members)]
+    network = fitted[0].network if len(fitted) == 1 else Ensemble([member.network for member in fitted]).eval()
     front = front.cpu()
-    logits, apart = predict(fitted.network, validation, front)
+    logits, apart = predict(network, validation, front)
     calibration = calibrate(
         logits.numpy(),
         labels[parts.validation],
-        fitted.class_weights,
+        fitted[0].class_weights,
         shares=shares,
         prior_balance=recipe.prior_balance,
         prior_floor=recipe.prior_floor,
     )
-    _, embedding = predict(fitted.network, known, front)
+    _, embedding = predict(network, known, front)
     unfamiliarity = Unfamiliarity(embedding.numpy(), labels[known.where], apart.numpy())
     classifier = Classifier(
-        fitted.network, front, scaling, calibration, unfamiliarity, recipe.clip, *size, symmetries=recipe.symmetries
+        network, front, scaling, calibration, unfamiliarity, recipe.clip, *size, symmetries=recipe.symmetries
     )
     mix = shares * np.exp(calibration.towards)
-    return Trained(classifier, fitted, scaling, calibration, labelled.classes, mix)
+    return Trained(classifier, network, fitted, scaling, calibration, labelled.classes, mix)
+
+
+def _member(
+    number: int, labelled: Labelled, material: Material, plan: Plan, checkpoint: Checkpoint | None, report: Report
+) -> Fitted:
+    """Train one network of an ensemble, or the only one, from first weights and an order of its own."""
+    seed = plan.seed if number == 0 else epoch_seed(plan.seed, _MEMBERS + number)
+    torch.manual_seed(seed)
+    size = labelled.frames.shape[2], labelled.frames.shape[3]
+    network = networks.create(plan.network, len(labelled.channels), len(labelled.classes), *size)
+    if plan.init_from is not None:
+        start_from(network, plan.network, plan.init_from)
+    count = plan.recipe.members
+
+    def report_part(share: float, epoch: int, figures: dict[str, float] | None) -> None:
+        report((number + share) / count, epoch, figures)
+
+    own = None if checkpoint is None else checkpoint.part(number)
+    device = device_of(plan.device)
+    return fit(network, material, plan.recipe, seed=seed, device=device, checkpoint=own, report=report_part)
 
 
 def _guide(labelled: Labelled, parts: Split, plan: Plan) -> Guide | None:

@@ -17,11 +17,11 @@ from engines.training._split import Split
 
 def provenance(cells: Cells, data: str, plan: Plan, trained: Trained, parts: Split, command: str) -> dict[str, object]:
     """Return the JSON-able `training` part of the manifest; `data` is `sha256_of` the cells."""
-    fitted = trained.fitted
+    first = trained.fitted[0]
     return {
         "command": command,
         **plan.facts(),
-        "parameters": sum(p.numel() for p in fitted.network.parameters()),
+        "parameters": sum(p.numel() for p in trained.network.parameters()),
         "data": {
             "name": PurePath(cells.name).name,
             "cells": len(cells),
@@ -34,12 +34,13 @@ def provenance(cells: Cells, data: str, plan: Plan, trained: Trained, parts: Spl
             "test": len(parts.test),
             "groups_kept_whole": plan.keep_groups and cells.groups is not None,
         },
-        "epochs": len(fitted.history),
-        "picked_epoch": fitted.epoch,
-        "validation": fitted.history[fitted.epoch - 1],
+        "epochs": len(first.history),
+        "picked_epoch": first.epoch,
+        "validation": first.history[first.epoch - 1],
+        "picked_epochs": [member.epoch for member in trained.fitted],
         "scales": _rounded(trained.scaling.scales),
         "area_thresholds": _rounded(trained.scaling.thresholds),
-        "class_weights": _rounded(fitted.class_weights),
+        "class_weights": _rounded(first.class_weights),
         "temperature": trained.calibration.temperature,
         # The mix of classes that the calibrated probabilities take for granted: what `cellgate evaluate` goes by.
         "prior": dict(zip(trained.classes, _rounded(trained.class_mix), strict=True)),

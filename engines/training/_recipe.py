@@ -61,6 +61,9 @@ class Recipe:
         pixels, standard deviation of a channel's log gain, of its offset and of added pixel noise (in units of the
         channel's root mean square), largest standard deviation of a Gaussian blur in pixels (focus), and
         standard deviation of a smooth artificial background (same units; Yao et al. 2019).
+    members
+        Networks that are trained, one after the other, and answer together with the mean of their logits: an ensemble
+        (Lakshminarayanan et al. 2017). It costs that many times the training and the engine time.
     symmetries
         Of the exported graph: the mean over this many of the square's symmetries (1, 2, 4 or 8) is its answer.
         It costs that many times the engine time.
@@ -100,6 +103,7 @@ class Recipe:
     noise: float = 0.0
     blur: float = 0.0
     background: float = 0.0
+    members: int = 1
     symmetries: int = 1
     validation: float = 0.1
     test: float = 0.2
@@ -124,6 +128,7 @@ class Recipe:
             ("distil_temperature", self.distil_temperature > 0, "above 0"),
             ("ema", 0 <= self.ema < 1, "0 or more, below 1"),
             ("normalise", self.normalise in ("scale", "percentile", "quantile"), "scale, percentile or quantile"),
+            ("members", 1 <= self.members <= 32, "1 to 32"),
             ("symmetries", self.symmetries in (1, 2, 4, 8), "1, 2, 4 or 8"),
             ("validation", 0 <= self.validation < 1, "0 or more, below 1"),
             ("test", 0 <= self.test < 1 - self.validation, "0 or more, with validation below 1"),

@@ -57,11 +57,11 @@ def run(cells: Cells, plan: Plan, out: Path, *, resume: bool, command: str, quie
         classes=labelled.classes,
         inputs=InputSpec(labelled.channels, labelled.dtype, *labelled.frames.shape[2:]),
         outputs=OutputSpec(
-            cast("int", trained.fitted.network.embedding), (*_measure.names(labelled.channels), _unfamiliar.NAME)
+            cast("int", trained.network.embedding), (*_measure.names(labelled.channels), _unfamiliar.NAME)
         ),
         graphs={"fp32": (model, OPSET)},
         seen=fingerprints(labelled.take(parts.looked_at)),
-        weights=pack(trained.fitted.network),
+        weights=pack(trained.network),
         training=provenance(cells, data, plan, trained, parts, command),
         metrics=metrics,
     )

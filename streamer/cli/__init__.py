@@ -11,6 +11,7 @@ import typer
 from engines.crossval.cli import crossval_command
 from engines.errors import CellgateError
 from engines.evaluation.cli import evaluate_command
+from engines.offline.cli import classify_command, convert_command
 from engines.quantise.cli import quantise_command
 from engines.training.cli import train_command
 from engines.verify.cli import verify_command
@@ -79,6 +80,8 @@ app.command("train")(train_command)
 app.command("info")(info_command)
 app.command("evaluate")(evaluate_command)
 app.command("crossval")(crossval_command)
+app.command("classify")(classify_command)
+app.command("convert")(convert_command)
 app.command("quantise")(quantise_command)
 app.command("verify")(verify_command)
 app.command("simulate-sort")(simulate_sort_command)
