@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import nn
 
 from engines.errors import InputError
+from engines.networks.compact import Compact
 from engines.networks.cost import Cost, Layer, cost
 from engines.networks.deepflow import DeepFlow
 from engines.networks.deepflow_released import DeepFlowReleased
@@ -16,6 +17,7 @@ from engines.networks.yao import YaoConvNet
 
 _MAKERS: dict[str, Callable[[int, int, int, int], nn.Module]] = {
     "deepflow": lambda channels, classes, _height, _width: DeepFlow(channels, classes),
+    "compact": Compact,
     "deepflow-released": lambda channels, classes, _height, _width: DeepFlowReleased(channels, classes),
     "deeploc": DeepLoc,
     "yao-convnet": YaoConvNet,
@@ -54,6 +56,7 @@ def create(name: str, channels: int, classes: int, height: int, width: int) -> n
 
 __all__ = [
     "NETWORKS",
+    "Compact",
     "Cost",
     "DeepFlow",
     "DeepFlowReleased",

@@ -16,11 +16,11 @@ from engines.errors import EngineError, MissingExtraError
 OUTPUT = "probabilities"
 LARGEST = float(np.finfo(np.float16).max)
 
-SAFE = frozenset(
-    "Add AveragePool BatchNormalization Clip Concat Conv Elu Flatten Gemm GlobalAveragePool HardSigmoid HardSwish "
-    "Identity LeakyRelu MatMul MaxPool Mul PRelu Pad Relu Reshape Sigmoid Slice Squeeze Sub Tanh Transpose "
-    "Unsqueeze".split()
-)
+LAYERS = ("Conv", "Gemm", "MatMul", "BatchNormalization", "Add", "Sub", "Mul")
+ACTIVATIONS = ("Clip", "Elu", "HardSigmoid", "HardSwish", "LeakyRelu", "PRelu", "Relu", "Sigmoid", "Tanh")
+POOLS = ("AveragePool", "GlobalAveragePool", "MaxPool")
+MOVES = ("Concat", "Flatten", "Identity", "Pad", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")
+SAFE = frozenset((*LAYERS, *ACTIVATIONS, *POOLS, *MOVES))
 """Operators that may compute in FP16; others between them stay FP32, with casts on either side."""
 
 

@@ -1,0 +1,5 @@
+"""The PyTorch engine: a bundle's graph in PyTorch, on the CPU as a reference and on a GPU without TensorRT."""
+
+from engines.pytorch._engine import TorchEngine
+
+__all__ = ["TorchEngine"]
