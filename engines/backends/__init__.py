@@ -3,9 +3,9 @@
 from engines.backends._checks import OUTPUTS, Shape, check_frames, check_ladder, check_signature, last_line
 from engines.backends._cores import Mode, threads_for
 from engines.backends._gpu import no_gpu, no_tensorrt, no_torch_cuda
-from engines.backends._interface import DEFAULT_LADDER, Engine, Predictions
+from engines.backends._interface import DEFAULT_LADDER, Engine, Frames, Predictions
 from engines.backends._ladder_engine import LadderEngine
-from engines.backends._lanes import Lane, Outputs, Worker, WorkerLane
+from engines.backends._lanes import Done, Lane, Outputs, Worker, WorkerLane
 from engines.backends._measure_ladder import CANDIDATES, measure_ladder, paying
 from engines.backends._open import ENGINES, Arithmetic, Choice, Ladder, choose_engine, open_engine
 from engines.backends._wakeup import Wakeup
@@ -17,7 +17,9 @@ __all__ = [
     "OUTPUTS",
     "Arithmetic",
     "Choice",
+    "Done",
     "Engine",
+    "Frames",
     "Ladder",
     "LadderEngine",
     "Lane",

@@ -132,7 +132,7 @@ class LadderEngine:
         batch = self._running.popleft()
         self._free.append(batch.slot)
         self._wakeup.clear()
-        if self._running and self._running[0].finished is not None:
+        if self._running and self._running[0].is_over():
             self._wakeup.set()  # it may have been done before this one
         try:
             batch.lane.finish()
@@ -143,20 +143,20 @@ class LadderEngine:
 
     def _over(self, batch: _Batch, timeout_s: float) -> bool:
         """Return whether the oldest batch is finished, after waiting for it for as long."""
-        if batch.finished is not None:
+        if batch.is_over():
             return True
         if timeout_s > 0:
             if not batch.lane.wait(timeout_s):
                 return False
             # The word of it trails the result by microseconds; of a batch that failed it may never come.
             give_up = time.perf_counter() + _TRAILING_S
-            while batch.finished is None and time.perf_counter() < give_up:
+            while not batch.is_over() and time.perf_counter() < give_up:
                 time.sleep(0)
-            if batch.finished is None:
+            if not batch.is_over():
                 batch.finished = time.perf_counter()
         elif len(self._running) > 1:
             self._wakeup.clear()  # a later one may have set it; when the oldest is done it is set again
-        return batch.finished is not None
+        return batch.is_over()
 
     def fileno(self) -> int:
         """Return the descriptor that is readable while a finished batch waits."""
@@ -186,6 +186,10 @@ class _Batch:
         self._wakeup = wakeup
         self.finished: float | None = None
         self.started = time.perf_counter()
+
+    def is_over(self) -> bool:
+        """Return whether it is done, well or badly."""
+        return self.finished is not None
 
     def over(self) -> None:
         """Note that it is done, from whichever thread ran it, and wake the loop."""

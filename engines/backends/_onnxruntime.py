@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +113,10 @@ def _close(workers: Sequence[Worker]) -> None:
 
 def _library() -> Any:
     try:
-        import onnxruntime
+        # By name, as the live path must not depend on it unless a configuration asks for it.
+        return import_module("onnxruntime")
     except ImportError as error:
         raise MissingExtraError("the ONNX Runtime engine", "onnxruntime") from error
-    return onnxruntime
 
 
 def _session(graph: Path, threads: int, places: Sequence[int], *, spin: bool) -> Any:

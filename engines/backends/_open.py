@@ -213,10 +213,12 @@ def _torch(bundle: Bundle, options: Options, ladder: Sequence[int]) -> Engine:
 
 
 def _tensorrt(bundle: Bundle, options: Options, ladder: Sequence[int]) -> Engine:
-    because = no_gpu() or no_tensorrt()
+    because = no_gpu()
     if because is not None:
-        raise EngineError(f"TensorRT cannot be used: {because}; it needs an NVIDIA GPU and pip install 'cellgate[gpu]'")
-    engine: Engine = import_module("engines.tensorrt").TensorRtEngine(
+        raise EngineError(f"TensorRT cannot be used: {because}; take an engine of the CPU, such as openvino")
+    if no_tensorrt() is not None:
+        raise MissingExtraError("the TensorRT engine", "gpu")
+    engine: Engine = import_module("engines.tensorrt").open_tensorrt(
         bundle, precision=options.precision, ladder=tuple(ladder)
     )
     return engine

@@ -2,9 +2,10 @@
 
 from engines.cells._cells import Cells
 from engines.cells._gather import gather, pick_channels
+from engines.cells._hints import HINT_HELP, bare_hint, parse_hints
 from engines.cells._memory import available_memory
 from engines.cells._npz import open_npz, read_npz
-from engines.cells._open import is_digital, open_cells
+from engines.cells._open import is_digital, open_cells, skipped_lines
 from engines.cells._readers import READERS, Reader, open_recording
 from engines.cells._recording import Cell, Recording
 from engines.cells._sheet import contact_sheet
@@ -13,6 +14,7 @@ from engines.cells._summary import Summary, summarise
 from engines.cells._write_npz import write_npz
 
 __all__ = [
+    "HINT_HELP",
     "READERS",
     "Cell",
     "Cells",
@@ -20,14 +22,17 @@ __all__ = [
     "Recording",
     "Summary",
     "available_memory",
+    "bare_hint",
     "contact_sheet",
     "gather",
     "is_digital",
     "open_cells",
     "open_npz",
     "open_recording",
+    "parse_hints",
     "pick_channels",
     "read_npz",
+    "skipped_lines",
     "spread",
     "summarise",
     "write_npz",

@@ -18,7 +18,7 @@ from engines.cells._members import BROKEN, MAX_SMALL, Member, find_members, load
 from engines.cells._memory import available_memory
 from engines.cells._npz_fields import DTYPES, NAMES, Fields, read_fields
 from engines.cells._recording import Cell, Frame, Recording
-from engines.errors import CellsError
+from engines.errors import CellsError, InputError
 
 _BLOCK = 1 << 22
 
@@ -34,9 +34,12 @@ def sniff_npz(path: Path, head: bytes) -> bool:
         return path.suffix.lower() == ".npz"
 
 
-def open_npz(path: str | Path) -> NpzRecording:
-    """Open the archive; `CellsError` where it is none of cells."""
-    return NpzRecording(path)
+def open_npz(path: str | Path, *, groups: str | None = None) -> NpzRecording:
+    """Open the archive; `CellsError` where it is none of cells.
+
+    `groups` is the name of the array of the cells' groups, if it is not called so; `InputError` where it is not there.
+    """
+    return NpzRecording(path, groups)
 
 
 def read_npz(path: str | Path) -> Cells:
@@ -64,7 +67,7 @@ class NpzRecording(Recording):
 
     kind = "npz"
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, groups: str | None = None) -> None:
         self._source = Path(path)
         self.name = str(path)
         self._archive: zipfile.ZipFile | None = None
@@ -74,21 +77,26 @@ class NpzRecording(Recording):
         except OSError as error:
             raise CellsError(path, "file", error.strerror or str(error), "a readable file") from error
         try:
-            self._open()
+            self._open(groups)
         except BaseException:
             self.close()
             raise
 
-    def _open(self) -> None:
+    def _open(self, groups: str | None) -> None:
         try:
             if not zipfile.is_zipfile(self._file):
                 raise CellsError(
                     self._source, "file", "not a NumPy archive", "an .npz of frames, channels, labels, classes"
                 )
             self._archive = zipfile.ZipFile(self._file)
-            members = find_members(self._archive, self._source, NAMES)
+            names = NAMES if groups is None else (*NAMES, groups)
+            members = find_members(self._archive, self._source, names)
+            if groups is not None and groups not in members:
+                there = [name.removesuffix(".npy") for name in self._archive.namelist() if name.endswith(".npy")]
+                expected = f"an array of text or integers per cell, of {', '.join(there)}"
+                raise InputError(self._source, "groups", groups, expected)
             self._frames = _check_frames(self._source, members)
-            self.fields: Fields = read_fields(self._archive, members, self._source)
+            self.fields: Fields = read_fields(self._archive, members, self._source, groups or "groups")
         except OSError as error:
             raise CellsError(self._source, "file", error.strerror or str(error), "a readable file") from error
         except BROKEN as error:

@@ -29,10 +29,10 @@ class Fields:
     pixel_um: float | None = None
 
 
-def read_fields(archive: zipfile.ZipFile, members: dict[str, Member], source: Path) -> Fields:
+def read_fields(archive: zipfile.ZipFile, members: dict[str, Member], source: Path, groups: str = "groups") -> Fields:
     """Read the fields beside `frames`, whose header has been checked.
 
-    Raises `CellsError`, or one of `BROKEN` where the archive is damaged.
+    `groups` is the name of the array of groups. Raises `CellsError`, or one of `BROKEN` where the archive is damaged.
     """
     reader = _Fields(archive, members, source)
     cells, channels = members["frames"].shape[:2]
@@ -45,7 +45,7 @@ def read_fields(archive: zipfile.ZipFile, members: dict[str, Member], source: Pa
         names,
         reader.names("classes") if "labels" in members and "classes" in members else (),
         reader.labels(cells),
-        reader.groups(cells),
+        reader.groups(cells, groups),
         reader.triggers(cells),
         reader.pixel_um(),
     )
@@ -75,14 +75,14 @@ class _Fields:
             raise CellsError(self.source, "labels", int(labels.max()), f"below {limit}, the number of classes")
         return np.maximum(labels.astype(np.int64), -1).astype(np.int16)
 
-    def groups(self, cells: int) -> NDArray[np.str_] | None:
-        if "groups" not in self.members:
+    def groups(self, cells: int, key: str) -> NDArray[np.str_] | None:
+        if key not in self.members:
             return None
-        member = self.members["groups"]
+        member = self.members[key]
         if member.shape != (cells,) or member.dtype.kind not in "iuU":
             found = f"{member.dtype} {member.shape}"
-            raise CellsError(self.source, "groups", found, f"text or integers of shape ({cells},)")
-        return self._load("groups").astype(np.str_)
+            raise CellsError(self.source, key, found, f"text or integers of shape ({cells},)")
+        return self._load(key).astype(np.str_)
 
     def triggers(self, cells: int) -> NDArray[np.float64] | None:
         if "trigger_s" not in self.members:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engines.cells._grouped import NO_GROUPS, GroupedRecording
 from engines.cells._looks import looks_like
 from engines.cells._recording import Recording
 from engines.errors import CellsError, InputError
@@ -33,16 +34,20 @@ class Reader:
         """Ask the reader whether the path is its kind."""
         return bool(_get(self.module, self.sniff)(path, head))
 
-    def read(self, path: Path, hints: dict[str, Any]) -> Recording:
-        """Open the path; `InputError` for a hint that this reader does not take."""
+    def read(self, path: Path, hints: dict[str, Any], groups: str | None = None) -> Recording:
+        """Open the path; `InputError` for a hint that this reader does not take.
+
+        A reader that finds groups by a name itself has a parameter `groups`; of others it is the name of a fact.
+        """
         function = _get(self.module, self.open)
         known = tuple(inspect.signature(function).parameters)[1:]
         for name, value in hints.items():
             if name not in known:
-                takes = f"takes {', '.join(known)}" if known else "takes none"
-                raise InputError(path, name, value, f"a hint that the reader of {self.kind} knows: it {takes}")
-        recording: Recording = function(path, **hints)
-        return recording
+                takes = ", ".join(dict.fromkeys((*known, "groups")))
+                raise InputError(path, name, value, f"a hint that the reader of {self.kind} knows: it takes {takes}")
+        own = "groups" in known and groups not in (None, NO_GROUPS)
+        recording: Recording = function(path, **hints, **({"groups": groups} if own else {}))
+        return recording if own or groups is None else _grouped(recording, groups)
 
 
 READERS = (
@@ -59,7 +64,9 @@ READERS = (
 """In the order in which they are asked, from specific to general."""
 
 
-def open_recording(path: str | Path, *, kind: str | None = None, **hints: Any) -> Recording:
+def open_recording(
+    path: str | Path, /, *, kind: str | None = None, groups: str | None = None, **hints: Any
+) -> Recording:
     """Open recorded cells of any kind that Cellgate reads.
 
     Parameters
@@ -68,6 +75,10 @@ def open_recording(path: str | Path, *, kind: str | None = None, **hints: Any) -
         File or folder. Its content says what it is, not its ending.
     kind
         Which reader to use, by its name in `READERS`; by default the first that takes the content.
+    groups
+        Where the cells' groups are, if not where the format has them: in archives and stores of arrays the name of an
+        array of one text or integer per cell; of folders of images it means the levels `group/class`, unless levels
+        or a pattern say where groups are; of other formats the name of a fact of each cell. `none` for no groups.
     hints
         Passed to the reader, such as `pattern` and `levels` for class folders.
 
@@ -76,7 +87,7 @@ def open_recording(path: str | Path, *, kind: str | None = None, **hints: Any) -
     CellsError
         Nothing there, nothing that is read here, or damaged.
     InputError
-        An unknown kind, or a hint that the reader does not take.
+        An unknown kind, a hint that the reader does not take, or groups by a name that is nowhere.
     MissingExtraError
         The format needs a library that is not installed.
     """
@@ -84,7 +95,7 @@ def open_recording(path: str | Path, *, kind: str | None = None, **hints: Any) -
     head = _head(source, path)
     for reader in READERS:
         if kind == reader.kind or (kind is None and reader.takes(source, head)):
-            recording = reader.read(source, hints)
+            recording = reader.read(source, hints, groups)
             recording.name = str(path)
             return recording
     names = ", ".join(reader.kind for reader in READERS)
@@ -104,6 +115,14 @@ def _head(source: Path, path: str | Path) -> bytes:
     except (OSError, ValueError) as error:  # a path with a NUL in it is a ValueError
         reason = getattr(error, "strerror", None) or str(error)
         raise CellsError(path, "file", reason, "a readable file or folder") from error
+
+
+def _grouped(recording: Recording, groups: str) -> Recording:
+    try:
+        return GroupedRecording(recording, groups)
+    except BaseException:
+        recording.close()
+        raise
 
 
 def _get(module: str, name: str) -> Callable[..., Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
@@ -89,8 +92,16 @@ _SHARED: dict[str, Any] = {}
 
 
 def _begin(labelled: Labelled, plan: Plan, symmetries: tuple[int, ...], told: Any) -> None:
-    """Give a worker process the cells once, and not with every trial."""
+    """Give a worker process the cells once, and not with every trial; it ends when the process it works for does."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _SHARED.update(labelled=labelled, plan=plan, symmetries=symmetries, told=told)
+
+
+def _end_with(parent: int) -> None:
+    # A killed parent cannot tell its workers, and a trial takes minutes: they would go on for nobody.
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _work(trial: Trial, kept: Checkpoint) -> Answer:

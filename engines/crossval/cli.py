@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engines.cells import open_cells
+from engines.cells import HINT_HELP
 from engines.crossval._entry import crossval
 from engines.crossval._scheme import Scheme
 from engines.crossval._summary import HEADLINES, Asked
@@ -22,7 +22,7 @@ from engines.evaluation import parse_merges
 from engines.training._entry import require_extra
 from engines.training._plan import Device, Plan
 from engines.training._recipe import Recipe
-from engines.training.cli import DIGITAL_CELLS, changed, command_of, named
+from engines.training.cli import changed, command_of, named, open_labelled
 
 _R = Recipe()
 
@@ -30,6 +30,7 @@ _R = Recipe()
 def crossval_command(
     context: typer.Context,
     cells: Annotated[str, typer.Argument(help="Labelled cells (docs/cells.md), or digital[:N] for rendered ones.")],
+    hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Directory for each trial's answers; an interrupted run goes on there.")
     ] = Path("crossval"),
@@ -45,12 +46,14 @@ def crossval_command(
         str | None, typer.Option(help="Learning curve in cells of each class instead, as in 10,25,100.")
     ] = None,
     network: Annotated[str, typer.Option(help="A network (docs/networks.md), or classical: features and boosting.")] = (
-        "deepflow"
+        "compact"
     ),
     channels: Annotated[str | None, typer.Option(help="Channels, comma separated. All but the guide.")] = None,
     guide: Annotated[str | None, typer.Option(help="A channel the network learns to foretell.")] = None,
     merge: Annotated[list[str] | None, typer.Option(help="Merge classes before training: 'A,B=C'.")] = None,
-    groups: Annotated[str | None, typer.Option(help="What groups cells; 'none' to ignore groups.")] = None,
+    groups: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Where the cells' groups are; 'none' to ignore groups.")
+    ] = None,
     init_from: Annotated[str | None, typer.Option(help="Start each trial from this bundle's weights.")] = None,
     teacher: Annotated[str | None, typer.Option(help="Follow this bundle's probabilities.")] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training cells.")] = _R.epochs,
@@ -87,8 +90,7 @@ def crossval_command(
         device=device,
     )
     scheme = _scheme(folds, repeats, fractions, per_class, plan, by_group=leave_one_group_out)
-    hints: dict[str, Any] = {} if groups in (None, "none") else {"groups": groups}
-    opened = open_cells(cells, seed=seed, digital=DIGITAL_CELLS, uniform_mix=True, **hints)
+    opened = open_labelled(cells, seed, groups, hint)
     asked = Asked(class_mix, parse_merges(report_merge or []))
     poses = tuple(int(_number(text, "symmetries")) for text in symmetries.split(",")) if symmetries else ()
     for count in poses:

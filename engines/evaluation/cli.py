@@ -10,7 +10,7 @@ from typing import Annotated, cast
 import typer
 
 from engines.bundle import Bundle, Precision, load_bundle, pretrained
-from engines.cells import open_cells
+from engines.cells import HINT_HELP, bare_hint, open_cells, parse_hints, skipped_lines
 from engines.errors import InputError
 from engines.evaluation._channels import parse_channel_map
 from engines.evaluation._class_mix_file import read_class_mix
@@ -26,6 +26,7 @@ _PRECISIONS = ("fp32", "int8")
 def evaluate_command(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A bundle's directory, or jurkat or digital.")],
     cells: Annotated[str, typer.Argument(metavar="CELLS", help="A file of labelled cells, or digital[:N].")],
+    hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
     json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON.")] = None,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Write DIR/index.html, a page to read.")
@@ -67,6 +68,7 @@ def evaluate_command(
     mix = None if class_mix is None else read_class_mix(class_mix, loaded.classes)
     loaded.graph(exact)
     words = {
+        "--hint": [bare_hint(text) for text in hint or []],
         "--class-mix": class_mix,
         "--merge": merge or [],
         "--channels-map": channels_map,
@@ -77,9 +79,12 @@ def evaluate_command(
         "--threads": threads or None,
         "--seed": seed or None,
     }
+    opened = open_cells(cells, seed=seed, hints=parse_hints(hint))
+    for line in skipped_lines(opened.skipped):
+        typer.echo(line, err=True)
     evaluation = evaluate(
         loaded,
-        open_cells(cells, seed=seed),
+        opened,
         engine=engine,
         precision=exact,
         threads=threads,

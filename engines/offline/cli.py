@@ -10,10 +10,11 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from engines.cells import HINT_HELP, bare_hint, parse_hints
 from engines.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def classify_command(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="Result: .fcs, .parquet, .h5ad, .csv or .rtdc.")
     ],
+    hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
     embedding: Annotated[bool, typer.Option("--embedding", help="Keep the embedding of each cell.")] = False,
     engine: Annotated[str, typer.Option(help="Engine: auto or one by name.")] = "auto",
     threads: Annotated[int, typer.Option(min=0, help="The engine's threads; 0: one per core but one.")] = 0,
@@ -52,15 +54,18 @@ def classify_command(
     from engines.offline._table import table_of
 
     _check_out(cells, out)
+    hints = parse_hints(hint)
+    told = [bare_hint(text) for text in hint or []]
     loaded = load_bundle(pretrained(bundle.name) if _shipped(bundle) else bundle)
-    command = _command(cells, bundle, out, channels_map, embedding, engine, precision, batch)
+    command = _command(cells, bundle, out, channels_map, embedding, engine, precision, batch, told)
     with ExitStack() as stack:
-        recording = stack.enter_context(_open(cells))
+        recording = stack.enter_context(_open(cells, hints))
         picked = channels_of(recording, loaded, _names(channels_map))
         running = open_engine(loaded, engine, precision=precision, threads=threads, ladder=(batch,))
         stack.callback(running.close)
         run = RunInfo(
-            cells=PurePath(cells).name,
+            # A run read with other hints is one of other cells.
+            cells=" ".join((PurePath(cells).name, *sorted(told))),
             cells_sha256=identity(Path(cells)) if Path(cells).exists() else cells,
             bundle_sha256=loaded.sha256,
             engine=running.name,
@@ -149,14 +154,14 @@ def _shipped(bundle: Path) -> bool:
     return bundle.name == str(bundle) and not bundle.exists() and pretrained(bundle.name).is_dir()
 
 
-def _open(cells: str) -> Recording:
+def _open(cells: str, hints: dict[str, Any]) -> Recording:
     from engines.cells import is_digital, open_cells, open_recording
 
     if is_digital(cells) is None:
-        return open_recording(cells)
+        return open_recording(cells, **hints)
     from engines.offline._rendered import InMemory
 
-    return InMemory(open_cells(cells))
+    return InMemory(open_cells(cells, hints=hints))
 
 
 def _names(channels_map: str | None) -> dict[str, str]:
@@ -215,10 +220,19 @@ def _write_rtdc(recording: Recording, results: Results, out: Path) -> int:
 
 
 def _command(
-    cells: str, bundle: Path, out: Path, names: str | None, embedding: bool, engine: str, precision: str, batch: int
+    cells: str,
+    bundle: Path,
+    out: Path,
+    names: str | None,
+    embedding: bool,
+    engine: str,
+    precision: str,
+    batch: int,
+    hints: list[str],
 ) -> str:
     """Return the command as typed, files by their names only: a result does not tell where a user keeps them."""
     words = ["cellgate", "classify", PurePath(cells).name, "--bundle", bundle.name, "--out", out.name]
+    words += [word for hint in hints for word in ("--hint", hint)]
     words += ["--embedding"] * embedding + ([] if names is None else ["--channels-map", names])
     words += ["--engine", engine, "--precision", precision, "--batch", str(batch)]
     return shlex.join(words)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from engines.backends import Worker, WorkerLane
-from engines.backends._interface import Frames
+from engines.backends import Frames, Worker, WorkerLane
 from engines.bundle import Bundle
 from engines.pytorch._program import Program
 

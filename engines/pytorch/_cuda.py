@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engines.backends import Lane, Worker, WorkerLane, last_line
-from engines.backends._lanes import Done
+from engines.backends import Done, Lane, Worker, WorkerLane, last_line
 from engines.bundle import Bundle
 from engines.errors import EngineError
 from engines.pytorch._graph import Graph
@@ -30,7 +29,7 @@ def cuda_lanes(
         The GPU has too little memory.
     """
     # A stream per slot: what is on it is done in order, so the graphs of a slot may share their scratch memory.
-    streams = [torch.cuda.Stream(device) for _ in range(slots)]
+    streams = [torch.cuda.Stream(device) for _ in range(slots)]  # type: ignore[no-untyped-call]
     pools = [torch.cuda.graph_pool_handle() for _ in range(slots)]
     lanes: dict[int, list[Lane]] = {}
     try:
@@ -80,7 +79,7 @@ class CudaLane(WorkerLane):
         self._program = program
         self._landed = [torch.zeros(answer.shape, dtype=torch.float32).pin_memory() for answer in self._answers]
         # One that sleeps while it waits: a spinning one would take a core from the loop.
-        self._event = torch.cuda.Event(blocking=True)
+        self._event = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
         super().__init__(worker, self._host.numpy(), tuple(landed.numpy() for landed in self._landed))
 
     def run(self) -> None:
@@ -117,4 +116,6 @@ def _readable(frames: torch.Tensor) -> torch.Tensor:
 
 def _exact() -> Any:
     """Return the context in which cuDNN chooses its quickest kernels, among those that compute in full FP32."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=False)
+    return torch.backends.cudnn.flags(
+        enabled=True, benchmark=True, deterministic=False, allow_tf32=False, fp32_precision="ieee"
+    )

@@ -97,9 +97,10 @@ def _tensor(tensor: onnx.TensorProto) -> torch.Tensor:
 
 def _dtype(value: onnx.ValueInfoProto) -> np.dtype[np.generic]:
     try:
-        return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
+        found: np.dtype[np.generic] = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
     except KeyError:
         return np.dtype(np.void)
+    return found
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:

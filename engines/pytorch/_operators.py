@@ -152,7 +152,8 @@ def _split(a: Attributes, x: Tensor, sizes: Ints | None = None) -> tuple[Tensor,
         if "num_outputs" not in a:
             raise NotImplementedError("neither sizes nor a number of parts")
         return tuple(x.chunk(a["num_outputs"], dim=axis))
-    return tuple(x.split(list(sizes), dim=axis))
+    parts: tuple[Tensor, ...] = torch.split(x, list(sizes), dim=axis)
+    return parts
 
 
 def _pad(a: Attributes, x: Tensor, pads: Ints, value: float | None = None, axes: Ints | None = None) -> Tensor:
@@ -165,7 +166,7 @@ def _pad(a: Attributes, x: Tensor, pads: Ints, value: float | None = None, axes:
 
 
 def _expand(_: Attributes, x: Tensor, shape: Ints) -> Tensor:
-    return x.expand(torch.broadcast_shapes(x.shape, tuple(shape)))
+    return x.expand(torch.broadcast_shapes(x.shape, tuple(shape)))  # type: ignore[no-untyped-call]
 
 
 def _full(a: Attributes, shape: Ints) -> Tensor:

@@ -20,7 +20,7 @@ _CHANNELS_LAST = ("Conv",)
 
 @dataclass(frozen=True)
 class _Step:
-    """One call: `arguments` are constants, or the name of a value in angle brackets' stead, a `_Value`."""
+    """One call. `arguments` are constants, or a `_Value`; `spent` are the values nobody needs after it."""
 
     function: Callable[..., Any]
     attributes: dict[str, Any]
@@ -89,8 +89,7 @@ class Program:
                 for argument in step.arguments
             ]
             found = step.function(step.attributes, *arguments)
-            for name, value in zip(step.outputs, found if isinstance(found, tuple) else (found,), strict=False):
-                values[name] = value
+            values.update(zip(step.outputs, found if isinstance(found, tuple) else (found,), strict=False))
             for name in step.spent:
                 if name not in OUTPUTS:
                     del values[name]
@@ -118,9 +117,7 @@ class Program:
         return value
 
 
-def _example(
-    graph: Graph, node: Node, known: Mapping[str, Tensor], values: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
+def _example(graph: Graph, node: Node, known: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Run one node on the example; return its outputs by name."""
     where = f"PyTorch cannot run {graph.source}: operator {node.kind}" + (f" ({node.name})" if node.name else "")
     if node.kind not in OPERATORS:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from engines.cells import HINT_HELP, parse_hints
 from engines.quantise._entry import require_extra
 from engines.quantise._into_bundle import PRECISION, add_int8
 from engines.quantise._speed import speed
@@ -25,13 +26,14 @@ def quantise_command(
     keep_float: Annotated[
         list[str] | None, typer.Option(metavar="LAYER", help="A layer to leave in float; can be given repeatedly.")
     ] = None,
+    hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
     threads: Annotated[int, typer.Option(min=0, help="Of the inference; 0: one per core but one.")] = 0,
 ) -> None:
     """Write a bundle with an int8 graph beside the FP32 one, if it answers like that one on cells it has not seen."""
     require_extra()
     loaded = load(bundle)
     directory = Path(f"{loaded.path.resolve().name}-{PRECISION}") if out is None else out
-    found = material(loaded, cells_for(loaded, cells))
+    found = material(loaded, cells_for(loaded, cells, parse_hints(hint)))
     added = add_int8(loaded, found, directory, keep_float=keep_float, threads=threads)
     tell(added.verdict, found.name, added.seen)
     # Imported here: OpenVINO takes a fifth of a second to load, and `cellgate --help` does not need it.

@@ -127,7 +127,7 @@ class TensorRtEngine:
 
     @property
     def capacity(self) -> int:
-        """How many batches may be under way."""
+        """How many batches may be under way at a time."""
         return LANES
 
     def warm(self, repeats: int = 5) -> dict[int, float]:

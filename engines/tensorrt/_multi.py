@@ -50,6 +50,11 @@ class MultiEngine:
         """Batch sizes they were compiled for, ascending."""
         return self._engines[0].ladder
 
+    @property
+    def capacity(self) -> int:
+        """How many batches may be under way at a time, on all of them together."""
+        return sum(engine.capacity for engine in self._engines)
+
     def warm(self) -> dict[int, float]:
         """Warm all of them; return the slowest one's best time of each rung in seconds."""
         times = [engine.warm() for engine in self._engines]

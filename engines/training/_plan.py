@@ -30,11 +30,13 @@ class Plan:
         Groups are kept whole when cells are split, where cells have groups.
     init_from, teacher
         Bundles: whose weights to start from, whose probabilities to follow.
+    int8
+        Put an int8 graph beside the FP32 one, if it answers as that does.
     seed, threads, device
         Of the split, the weights and the augmentation; PyTorch's threads, None as they are; where to compute.
     """
 
-    network: str = "deepflow"
+    network: str = "compact"
     channels: tuple[str, ...] | None = None
     guide: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
@@ -42,6 +44,7 @@ class Plan:
     keep_groups: bool = True
     init_from: Bundle | None = None
     teacher: Bundle | None = None
+    int8: bool = True
     seed: int = 0
     threads: int | None = None
     device: Device = "auto"

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from tempfile import TemporaryDirectory
+from typing import TypedDict, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.bundle import Bundle, InputSpec, OutputSpec, fingerprints, write_bundle
+from engines.bundle import Bundle, InputSpec, OutputSpec, Precision, fingerprints, write_bundle
 from engines.cells._cells import Cells
-from engines.errors import InputError
+from engines.errors import EngineError, InputError
 from engines.evaluation import figures
+from engines.quantise import add_int8
 from engines.training import _measure, _unfamiliar
 from engines.training._check import Labelled, check
 from engines.training._checkpoint import NAME, Checkpoint, identity_of
@@ -30,6 +32,7 @@ from engines.training._provenance import provenance
 from engines.training._sha256 import sha256_of
 from engines.training._split import Split, split
 from engines.training._weights import pack
+from engines.verify import Material
 
 # The bundle's name is its directory's; the pattern is the one `load_bundle` holds names to.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -51,8 +54,7 @@ def run(cells: Cells, plan: Plan, out: Path, *, resume: bool, command: str, quie
             trained = fit_cells(labelled, parts, plan, checkpoint=checkpoint, report=report)
         model = export(trained.classifier, labelled.dtype)
         metrics = _metrics(trained.classifier, model, labelled, parts.test)
-    bundle = write_bundle(
-        out,
+    contents = _Contents(
         name=out.resolve().name,
         classes=labelled.classes,
         inputs=InputSpec(labelled.channels, labelled.dtype, *labelled.frames.shape[2:]),
@@ -65,8 +67,38 @@ def run(cells: Cells, plan: Plan, out: Path, *, resume: bool, command: str, quie
         training=provenance(cells, data, plan, trained, parts, command),
         metrics=metrics,
     )
+    bundle = _with_int8(contents, labelled, parts, out) if plan.int8 else write_bundle(out, **contents)
     checkpoint.clear()
     return bundle
+
+
+class _Contents(TypedDict):
+    """What `write_bundle` takes beside the directory."""
+
+    name: str
+    classes: tuple[str, ...]
+    inputs: InputSpec
+    outputs: OutputSpec
+    graphs: dict[Precision, tuple[bytes, int]]
+    seen: NDArray[np.uint64]
+    weights: bytes
+    training: dict[str, object]
+    metrics: dict[str, object]
+
+
+def _with_int8(contents: _Contents, labelled: Labelled, parts: Split, out: Path) -> Bundle:
+    """Write the bundle with an int8 graph, or without where that answers differently; the metrics say which and why."""
+    rows = np.concatenate((parts.looked_at, parts.test))
+    frames = labelled.take(rows)
+    seen = np.arange(len(rows)) < len(parts.looked_at)
+    material = Material(contents["name"], frames, labels=labelled.labels[rows], seen=seen, unfitted=frames)
+    with TemporaryDirectory() as scratch:
+        plain = write_bundle(Path(scratch) / contents["name"], **contents)
+        try:
+            return add_int8(plain, material, out).bundle
+        except (EngineError, InputError) as error:
+            contents["metrics"]["int8"] = f"left out: {error}"
+    return write_bundle(out, **contents)
 
 
 @contextmanager

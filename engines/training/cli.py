@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from engines.bundle import Bundle, load_bundle, pretrained
-from engines.cells import open_cells
+from engines.cells import HINT_HELP, Cells, bare_hint, open_cells, parse_hints, skipped_lines
 from engines.errors import InputError
 from engines.evaluation import parse_merges
 from engines.training._entry import require_extra, train
@@ -24,7 +24,8 @@ def train_command(
     context: typer.Context,
     cells: Annotated[str, typer.Argument(help="Labelled cells (see docs/cells.md), or digital[:N] for rendered ones.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the bundle to write.")],
-    network: Annotated[str, typer.Option(help="deepflow, student …: docs/networks.md has them all.")] = "deepflow",
+    hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
+    network: Annotated[str, typer.Option(help="compact, deepflow, student …; see docs/networks.md.")] = "compact",
     channels: Annotated[
         str | None, typer.Option(help="Channels, comma separated, in order. All but the guide by default.")
     ] = None,
@@ -34,7 +35,9 @@ def train_command(
     merge: Annotated[list[str] | None, typer.Option(help="Merge classes: 'G1,S,G2=Interphase'. Repeatable.")] = None,
     groups: Annotated[
         str | None,
-        typer.Option(help="What groups cells (plate, day, donor): kept whole in the split. 'none' to ignore groups."),
+        typer.Option(
+            metavar="KEY", help="Where their groups (plate, day, donor) are, kept whole in the split; 'none' for none."
+        ),
     ] = None,
     init_from: Annotated[
         str | None, typer.Option(help="Transfer: a bundle of the same network whose weights to start from.")
@@ -45,6 +48,7 @@ def train_command(
     threads: Annotated[int | None, typer.Option(help="PyTorch's threads; its own choice by default.")] = None,
     device: Annotated[Device, typer.Option(help="Where PyTorch computes; auto is a GPU where there is one.")] = "auto",
     bfloat16: Annotated[bool, typer.Option(help="Compute in bfloat16: faster on AVX-512 BF16.")] = False,
+    int8: Annotated[bool, typer.Option(help="Add an int8 graph, if it answers as the FP32 one does.")] = True,
     resume: Annotated[bool, typer.Option(help="Go on from where this very run was interrupted.")] = False,
     recipe: Annotated[
         list[str] | None,
@@ -62,12 +66,12 @@ def train_command(
         keep_groups=groups != "none",
         init_from=named(init_from),
         teacher=named(teacher),
+        int8=int8,
         seed=seed,
         threads=threads,
         device=device,
     )
-    hints: dict[str, Any] = {} if groups in (None, "none") else {"groups": groups}
-    opened = open_cells(cells, seed=seed, digital=DIGITAL_CELLS, uniform_mix=True, **hints)
+    opened = open_labelled(cells, seed, groups, hint)
     try:
         bundle = train(opened, out=out, plan=plan, resume=resume, command=command_of(context, "train"))
     except KeyboardInterrupt:
@@ -79,6 +83,15 @@ def train_command(
             f"{bundle.manifest.name}: {figures['cells']} held-out cells: accuracy {figures['accuracy']:.4f}, "
             f"balanced accuracy {figures['balanced_accuracy']:.4f}, calibration error {figures['ece']:.4f}"
         )
+
+
+def open_labelled(cells: str, seed: int, groups: str | None, hint: list[str] | None) -> Cells:
+    """Open the cells to train on, every class of rendered ones alike; what was left out is told on standard error."""
+    hints = parse_hints(hint)
+    opened = open_cells(cells, seed=seed, digital=DIGITAL_CELLS, uniform_mix=True, groups=groups, hints=hints)
+    for line in skipped_lines(opened.skipped):
+        typer.echo(line, err=True)
+    return opened
 
 
 def named(bundle: str | None) -> Bundle | None:
@@ -125,15 +138,24 @@ def command_of(context: typer.Context, name: str) -> str:
         if parameter.param_type_name == "argument":
             words.append(_bare(value))
         elif isinstance(value, bool):
-            words.append(parameter.opts[0])
+            words.append((parameter.opts if value else parameter.secondary_opts)[0])
         else:
             values = value if isinstance(value, list | tuple) else [value]
-            words += [f"{parameter.opts[0]} {_bare(each)}" for each in values]
+            words += [f"{parameter.opts[0]} {_told(parameter.name or '', str(each))}" for each in values]
     return " ".join(words)
+
+
+def _told(name: str, text: str) -> str:
+    # These have slashes that are none of a path on this machine: levels=group/class, an array in a file.
+    if name in ("hint", "groups"):
+        return _quoted(bare_hint(text) if name == "hint" else text)
+    return _bare(text)
 
 
 def _bare(value: object) -> str:
     text = str(value)
-    if "/" in text:
-        text = PurePath(text).name
+    return _quoted(PurePath(text).name if "/" in text else text)
+
+
+def _quoted(text: str) -> str:
     return f"'{text}'" if any(c in text for c in " ,;()|&<>*$") and "'" not in text else text

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 import msgspec
 import typer
 
 from engines.backends import ENGINES
 from engines.bundle import Bundle, Precision, load_bundle, pretrained
-from engines.cells import Cells, open_cells
+from engines.cells import HINT_HELP, Cells, open_cells, parse_hints
 from engines.errors import InputError
 from engines.verify._compare import compare
 from engines.verify._material import Material, material
@@ -27,6 +28,7 @@ def verify_command(
     cells: Annotated[
         str | None, typer.Option(metavar="FILE", help="Recorded cells to compare on, or digital[:N].")
     ] = None,
+    hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
     threshold: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Probability from which on a gate keeps a cell.")
     ] = 0.5,
@@ -37,7 +39,7 @@ def verify_command(
     exact = parse_precision("verify", precision)
     loaded = load(bundle)
     loaded.graph(exact)
-    found = unseen(material(loaded, cells_for(loaded, cells)))
+    found = unseen(material(loaded, cells_for(loaded, cells, parse_hints(hint))))
     verdict = compare(
         loaded, found.frames, found.labels, engine=engine, precision=exact, threads=threads, threshold=threshold
     )
@@ -63,10 +65,10 @@ def parse_precision(command: str, precision: str) -> Precision:
     return cast("Precision", precision)
 
 
-def cells_for(bundle: Bundle, cells: str | None) -> Cells:
+def cells_for(bundle: Bundle, cells: str | None, hints: Mapping[str, Any]) -> Cells:
     """Open the cells of this name; rendered ones where there is none and they have the bundle's channels."""
     if cells is not None:
-        return open_cells(cells, limit=MOST_CELLS)
+        return open_cells(cells, limit=MOST_CELLS, hints=hints)
     from engines.cells.digital import CHANNELS
 
     wanted = bundle.manifest.input.channels
@@ -77,7 +79,7 @@ def cells_for(bundle: Bundle, cells: str | None) -> Cells:
             "nothing",
             f"a file of cells: rendered ones have {', '.join(CHANNELS)}, this bundle takes {', '.join(wanted)}",
         )
-    return open_cells("digital", digital=RENDERED_CELLS, uniform_mix=True)
+    return open_cells("digital", digital=RENDERED_CELLS, uniform_mix=True, hints=hints)
 
 
 def unseen(cells: Material) -> Material:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 
-from engines.cells import Recording, Summary, contact_sheet, open_recording, summarise
+from engines.cells import HINT_HELP, Recording, Summary, contact_sheet, open_recording, parse_hints, summarise
 from engines.errors import InputError
 
 _MOST = 40
@@ -24,19 +24,10 @@ def info_command(
     look_at: Annotated[
         int, typer.Option(min=1, help="Read at most this many cells, spread evenly over the recording.")
     ] = 10_000,
-    kind: Annotated[str | None, typer.Option(help="Which reader to use, instead of going by the content.")] = None,
-    levels: Annotated[
-        str | None, typer.Option(help="Of a folder of images: what its folders are, such as group/class.")
-    ] = None,
-    pattern: Annotated[
-        str | None, typer.Option(help="Of a folder of images: (?P<cell>…)_(?P<channel>…), for names without ending.")
-    ] = None,
+    hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
 ) -> None:
     """Say what recorded cells are in a file or folder, whatever its format."""
-    hints: dict[str, Any] = {"levels": levels, "pattern": pattern}
-    with open_recording(
-        file, kind=kind, **{name: value for name, value in hints.items() if value is not None}
-    ) as cells:
+    with open_recording(file, **parse_hints(hint)) as cells:
         summary = summarise(cells, look_at=look_at)
         if sheet is not None:
             _write_sheet(cells, sheet)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from streamer.config import load_config
@@ -16,6 +17,10 @@ from streamer.config import load_config
 
 def run_command(
     config: Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration (TOML).")],
+    engine_name: Annotated[
+        str | None,
+        typer.Option("--engine", metavar="NAME", help="Take this engine, or of several (A,B) the first that works."),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Run the streamer until SIGINT or SIGTERM; it then decides what it has, writes the report and exits with 0.
@@ -26,20 +31,26 @@ def run_command(
         level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
     settings = load_config(config)
+    if engine_name is not None:
+        settings = msgspec.structs.replace(settings, engine=msgspec.structs.replace(settings.engine, name=engine_name))
 
     # Imported here so that a wrong configuration is told at once, and `cellgate --help` stays quick.
-    from engines.backends import open_engine
+    from engines.backends import choose_engine
     from engines.bundle import load_bundle
     from streamer.loop import Streamer
 
     bundle = load_bundle(settings.streamer.bundle)
-    engine = open_engine(
+    choice = choose_engine(
         bundle,
         settings.engine.name,
         precision=settings.engine.precision,
         threads=settings.engine.threads,
         ladder=settings.engine.ladder,
+        pin=settings.engine.pin,
+        fallback=settings.engine.fallback,
     )
+    logging.getLogger(__name__).log(logging.WARNING if choice.fell else logging.INFO, "engine: %s", choice.reason)
+    engine = choice.engine
     section = settings.streamer
 
     def ready() -> None:

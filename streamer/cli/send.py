@@ -7,11 +7,11 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from engines.cells import is_digital, open_cells, open_recording
+from engines.cells import HINT_HELP, is_digital, open_cells, open_recording, parse_hints
 from streamer.cli._json import write_json
 from streamer.client import CellSender
 from streamer.config import DEFAULT_CELLS
@@ -20,6 +20,7 @@ from streamer.simulator import Acquisition, CellSource, Faults, acquire, make_pl
 
 def send_command(
     cells: Annotated[str, typer.Argument(metavar="CELLS", help="Recorded cells, a file or folder, or digital[:N].")],
+    hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
     to: Annotated[str, typer.Option("--to", metavar="ENDPOINT", help="The streamer's cells endpoint.")] = DEFAULT_CELLS,
     rate: Annotated[float, typer.Option(help="Cells per second.")] = 1000.0,
     arrivals: Annotated[Literal["poisson", "even"], typer.Option(help="When cells come.")] = "poisson",
@@ -47,8 +48,9 @@ def send_command(
     """Send recorded or digital cells as a cytometer would: open-loop, at times fixed in advance."""
     faults = Faults(drop, duplicate, reorder, corrupt, stall_every, stall_seconds)
     chosen = None if channels is None else tuple(name.strip() for name in channels.split(","))
+    hints = parse_hints(hint)
     with ExitStack() as stack:
-        source = _source(stack, cells, chosen, seed)
+        source = _source(stack, cells, chosen, seed, hints)
         plan = make_plan(len(source), rate=rate, seconds=seconds, arrivals=arrivals, seed=seed, limit=count)
         stopping: list[bool] = []
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -86,8 +88,10 @@ def send_command(
         typer.echo(f"cells that could not be read: {reasons}")
 
 
-def _source(stack: ExitStack, cells: str, channels: tuple[str, ...] | None, seed: int) -> CellSource:
+def _source(
+    stack: ExitStack, cells: str, channels: tuple[str, ...] | None, seed: int, hints: dict[str, Any]
+) -> CellSource:
     """Return the cells to send; a recording stays open until the stack is closed."""
     if is_digital(cells):
-        return make_source(open_cells(cells, seed=seed), channels)
-    return make_source(stack.enter_context(open_recording(cells)), channels)
+        return make_source(open_cells(cells, seed=seed, hints=hints), channels)
+    return make_source(stack.enter_context(open_recording(cells, **hints)), channels)

@@ -16,6 +16,7 @@ DEFAULT_CONTROL = "tcp://127.0.0.1:5704"
 
 Micros = Annotated[float, Meta(ge=0, le=60e6)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
+Rung = Annotated[int, Meta(ge=1, le=4096)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -34,13 +35,15 @@ class StreamerSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EngineSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which engine runs the bundle and how."""
+    """Which engine runs the bundle and how. `name` may be several engines, in order of preference."""
 
-    name: str = "auto"
-    precision: Literal["fp32", "int8"] = "fp32"
+    name: str | Annotated[tuple[str, ...], Meta(min_length=1)] = "auto"
+    fallback: bool = False
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
+    pin: bool | None = None
     patience_s: Seconds = 2.0
-    ladder: Annotated[tuple[Annotated[int, Meta(ge=1, le=4096)], ...], Meta(min_length=1)] = (1, 2, 4, 8, 16, 32)
+    ladder: Annotated[tuple[Rung, ...], Meta(min_length=1)] | Literal["auto"] = (1, 2, 4, 8, 16, 32)
 
 
 class TimingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

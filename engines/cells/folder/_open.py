@@ -35,6 +35,7 @@ def open_folder(
     levels: str | None = None,
     pattern: str | None = None,
     channels: Iterable[str] | None = None,
+    groups: str | None = None,
 ) -> FolderRecording:
     """Open images of cells, one file per cell or one per cell and channel.
 
@@ -52,6 +53,8 @@ def open_folder(
     channels
         With channels in the names: only these, in this order; a cell needs no others. Else names for the channels of
         each image.
+    groups
+        Whatever it says: the levels are `group/class`, unless `levels` or a `pattern` with a group says otherwise.
 
     Raises
     ------
@@ -65,6 +68,8 @@ def open_folder(
     root = Path(path)
     if not root.is_dir():
         raise CellsError(root, "file", "no folder", "a folder of images")
+    if groups is not None and levels is None and "(?P<group>" not in (pattern or ""):
+        levels = "group/class"
     if levels is None:
         start, parts = find_levels(root)
     else:

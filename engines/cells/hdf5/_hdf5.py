@@ -31,16 +31,20 @@ def sniff_hdf5(path: Path, head: bytes) -> bool:
     return is_hdf5(path, head)
 
 
-def open_hdf5(path: str | Path, *, dataset: str | None = None) -> Recording:
+def open_hdf5(path: str | Path, *, dataset: str | None = None, groups: str | None = None) -> Recording:
     """Open a stack of cells in an HDF5 file.
 
     Parameters
     ----------
     dataset
         Path of the frames in the file, where it holds several arrays that could be.
+    groups
+        Path of the array of the cells' groups (text or integers), if it is not called so.
 
     Raises
     ------
+    InputError
+        Where there is no array of groups by the name that was given.
     CellsError
         Where no array, or more than one, could be the frames, or the file is damaged; it names the array.
     MissingExtraError
@@ -48,7 +52,7 @@ def open_hdf5(path: str | Path, *, dataset: str | None = None) -> Recording:
     """
     store = H5Store(Path(path))
     try:
-        return StackRecording(store, "hdf5", dataset)
+        return StackRecording(store, "hdf5", dataset, groups)
     except BaseException:
         with suppress(CellsError):
             store.close()

@@ -12,7 +12,7 @@ from engines.cells._recording import Cell, Frame, Recording
 from engines.cells.hdf5._blocks import Array, Blocks, Column
 from engines.cells.hdf5._layout import MAX_CHANNELS, channels_last, check_frames, find_frames
 from engines.cells.hdf5._sizes import Part, parts_of
-from engines.errors import CellsError
+from engines.errors import CellsError, InputError
 
 FORMAT, VERSION = "cellgate-frames", 1
 _MAX_NAMES = 32_000  # labels are int16
@@ -47,16 +47,18 @@ class StackRecording(Recording):
     of the root is the pixel size. Frames of several sizes: see `parts_of`.
     """
 
-    def __init__(self, store: Store, kind: str, dataset: str | None) -> None:
+    def __init__(self, store: Store, kind: str, dataset: str | None, groups: str | None = None) -> None:
         self._store, self.name, self.kind, self.skipped = store, store.name, kind, Counter()
         texts = store.attributes()
         _check_format(store.name, texts)
         self.about = {key: str(value) for key, value in texts.items() if len(str(value)) <= _MAX_ABOUT}
         pixel = texts.get("pixel_um")
         self.pixel_um = float(pixel) if isinstance(pixel, int | float) and 0 < pixel < float("inf") else None
-        arrays = store.arrays()
+        arrays = self._arrays = store.arrays()
         self._parts, base = self._find(arrays, dataset)
         self._where = {path: f"{base}{path}" if f"{base}{path}" in arrays else path for path in _BESIDE}
+        if groups is not None:
+            self._where["groups"] = _find_groups(store.name, arrays, base, groups)
         self._present = {path for path, where in self._where.items() if where in arrays}
         names = store.texts(self._where["channels"], MAX_CHANNELS) if "channels" in self._present else None
         self._blocks = [Blocks(part.array) for part in self._parts]
@@ -159,9 +161,13 @@ class StackRecording(Recording):
     def _read_groups(self) -> tuple[str, ...] | None:
         if "groups" not in self._present:
             return None
-        groups = self._store.texts(self._where["groups"], self._length)
+        path = self._where["groups"]
+        if self._arrays[path][1].kind in "iu":
+            array = self._whole(path, "iu", "integers")
+            return tuple(str(value) for value in (array.read(0, self._length) if self._length else ()))
+        groups = self._store.texts(path, self._length)
         if len(groups) != self._length:
-            raise CellsError(self.name, "groups", f"{len(groups)} names", f"{self._length}, one per cell")
+            raise CellsError(self.name, path, f"{len(groups)} names", f"{self._length}, one per cell")
         return groups
 
     def _column(self, path: str) -> Column:
@@ -175,6 +181,19 @@ class StackRecording(Recording):
 
 
 _BESIDE = ("channels", "labels", "classes", "groups", "trigger_s")
+
+
+def _find_groups(source: str, arrays: Mapping[str, Any], base: str, key: str) -> str:
+    """Return the path of the array called so: beside the frames, anywhere in the file, or among the facts."""
+    name = key.strip("/")
+    for path in (f"{base}{name}", name, f"facts/{name}"):
+        if path in arrays:
+            return path
+    there = [path for path, (shape, _) in arrays.items() if len(shape) == 1]
+    expected = (
+        f"an array of text or integers per cell, of {', '.join(there)}" if there else "none: there is no such array"
+    )
+    raise InputError(source, "groups", key, expected)
 
 
 def _last(part: Part, names: int | None) -> bool:

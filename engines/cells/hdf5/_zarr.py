@@ -36,16 +36,20 @@ def sniff_zarr(path: Path, head: bytes) -> bool:
     return is_store(path, head)
 
 
-def open_zarr(path: str | Path, *, dataset: str | None = None) -> Recording:
+def open_zarr(path: str | Path, *, dataset: str | None = None, groups: str | None = None) -> Recording:
     """Open a stack of cells in a Zarr store.
 
     Parameters
     ----------
     dataset
         Path of the frames in the store, where it holds several arrays that could be.
+    groups
+        Path of the array of the cells' groups (text or integers), if it is not called so.
 
     Raises
     ------
+    InputError
+        Where there is no array of groups by the name that was given.
     CellsError
         Where no array, or more than one, could be the frames, or the store is damaged; it names the array or key.
     MissingExtraError
@@ -57,7 +61,7 @@ def open_zarr(path: str | Path, *, dataset: str | None = None) -> Recording:
         raise MissingExtraError("reading Zarr stores", "files") from None
     store = ZarrStore(zarr, Path(path))
     try:
-        return StackRecording(store, "zarr", dataset)
+        return StackRecording(store, "zarr", dataset, groups)
     except BaseException:
         with suppress(CellsError):
             store.close()

@@ -120,7 +120,7 @@ def _tile_size(source: Path, tile: int | tuple[int, int] | None, montage: Montag
     if size is None:
         size = guess_tile(montage.files[0])
         if size is None or max(size) > _MAX_TILE:
-            raise CellsError(source, "tile", "nothing that says its size", "the edge in pixels (--tile 66)")
+            raise CellsError(source, "tile", "nothing that says its size", "the edge in pixels (--hint tile=66)")
     if not all(1 <= edge <= _MAX_TILE for edge in size):
         raise InputError(source, "tile", size, f"1 to {_MAX_TILE} pixels")
     return size

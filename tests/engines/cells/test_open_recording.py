@@ -85,11 +85,13 @@ def test_a_reader_may_be_chosen_by_name(tmp_path, archive):
 
 
 def test_a_hint_that_a_reader_does_not_know_is_refused(tmp_path, archive):
-    with pytest.raises(InputError, match=r"levels: found group, .* takes none"):
+    with pytest.raises(InputError, match=r"levels: found group, .* npz knows: it takes groups"):
         open_recording(archive, levels="group")
     write_image(tmp_path / "f" / "1.png", np.zeros((3, 3), np.uint8))
-    with pytest.raises(InputError, match="takes levels, pattern, channels"):
+    with pytest.raises(InputError, match="takes levels, pattern, channels, groups"):
         open_recording(tmp_path / "f", colour="red")
+    with pytest.raises(InputError, match="path: found x"):
+        open_recording(archive, path="x")
 
 
 def test_every_reader_is_there_and_says_no_to_a_text_file(tmp_path):
@@ -117,7 +119,7 @@ def test_open_cells_takes_a_folder_and_the_options_of_gather_and_reader(tmp_path
     for group in ("day 1", "day 2"):
         for number, label in enumerate(("x", "y")):
             write_image(tmp_path / group / label / "1.png", np.full((5 + number, 6), 3, np.uint8))
-    cells = open_cells(tmp_path, levels="group/class", size=(4, 4), limit=3)
+    cells = open_cells(tmp_path, hints={"levels": "group/class"}, size=(4, 4), limit=3)
     assert cells.frames.shape == (3, 1, 4, 4)
     assert cells.classes == ("x", "y")
     assert set(cells.groups) == {"day 1", "day 2"}
@@ -128,3 +130,11 @@ def test_digital_cells_may_be_of_every_class_alike():
     share = np.bincount(classes.labels, minlength=7) / 700
     assert share.min() > 0.08, "one in seven each; 2 % of a growing culture are in anaphase"
     assert len(open_cells("digital", digital=12)) == 12
+
+
+def test_rendered_cells_take_no_hint_and_have_no_groups():
+    with pytest.raises(InputError, match="tile: found 66, expected no hint"):
+        open_cells("digital:3", hints={"tile": 66})
+    with pytest.raises(InputError, match="groups: found plate"):
+        open_cells("digital:3", groups="plate")
+    assert open_cells("digital:3", groups="none", hints={}).groups is None

@@ -178,10 +178,10 @@ def test_imagej_says_how_many_tiles_it_laid_out(tmp_path):
     assert recording.about["tile"] == "6 x 6"
     np.testing.assert_array_equal(frames_of(recording), frames)
     tifffile.imwrite(file, image, imagej=True, metadata={"Info": "xMontage=4\nyMontage=2\n"})
-    with pytest.raises(CellsError, match="--tile"):
+    with pytest.raises(CellsError, match="--hint tile=66"):
         open_montage(file)
     tifffile.imwrite(file, np.zeros((4, 5000), np.uint8), imagej=True, metadata={"Info": "xMontage=1\nyMontage=1\n"})
-    with pytest.raises(CellsError, match="--tile"):
+    with pytest.raises(CellsError, match="--hint tile=66"):
         open_montage(file)
 
 
@@ -196,7 +196,7 @@ def test_a_stack_is_cells_where_the_user_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("hints", "kind", "words"),
     [
-        ({}, CellsError, "--tile 66"),
+        ({}, CellsError, "--hint tile=66"),
         ({"tile": 5}, CellsError, "whole number of tiles of 5 x 5"),
         ({"tile": TILE, "gap": 1}, CellsError, "with a gap of 1"),
         ({"tile": 0}, InputError, "tile"),

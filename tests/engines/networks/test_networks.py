@@ -25,6 +25,7 @@ LEAST = {
     "student-wide": 18,
     "student-micro": 7,
     "student-deep": 7,
+    "compact": 7,
 }
 
 
@@ -67,7 +68,7 @@ def test_logits_are_the_head_of_the_embedding_and_both_are_finite_at_the_start(n
     assert (learning.std(dim=0) > 1e-3).float().mean() > 0.5
 
 
-AVERAGING = ("deepflow", "deepflow-released", "student-wide", "student-micro", "student-deep")
+AVERAGING = ("compact", "deepflow", "deepflow-released", "student-wide", "student-micro", "student-deep")
 
 
 @pytest.mark.parametrize("name", AVERAGING)
@@ -307,6 +308,14 @@ def test_students_are_a_family_ordered_by_cost():
     ]
     teacher = cost(DeepFlow(2, 7), 2, 40, 40).multiply_adds
     assert costs["student-deep"].multiply_adds <= teacher / 20
+
+
+def test_compact_costs_a_fifth_of_deepflow():
+    found = cost(create("compact", 2, 7, 40, 40), 2, 40, 40)
+    assert (found.parameters, found.multiply_adds) == (131_879, 12_154_272)
+    assert found.multiply_adds < cost(create("deepflow", 2, 7, 40, 40), 2, 40, 40).multiply_adds / 5
+    maps = [layer.output for layer in found.layers if layer.kind == "convolution"]
+    assert maps == [(24, 20, 20), (48, 20, 20), (64, 10, 10), (64, 10, 10), (96, 5, 5)]
 
 
 def test_new_students_halve_the_frame_as_they_go():

@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from engines.bundle import load_bundle
-from engines.errors import BundleError, CellsError, InputError
+from engines.errors import BundleError, InputError
 from engines.training import Recipe
 from engines.training.cli import changed, named, train_command
 
@@ -74,7 +74,7 @@ def test_recipe_that_cannot_be_is_one_line(text, message):
 
 def test_merge_on_the_command_line(archive, tmp_path):
     words = [str(archive), "--out", str(tmp_path / "b"), "--merge", "dim,bright=any", "--network", "student"]
-    with pytest.raises(CellsError, match="labels: found any, expected cells of two classes or more"):
+    with pytest.raises(InputError, match="merge: found any, expected two classes or more left"):
         CliRunner().invoke(app, words, catch_exceptions=False)
 
 

@@ -108,6 +108,21 @@ def test_provenance_lets_the_run_be_repeated(trained):
     assert len(training["area_thresholds"]) == 2
 
 
+def test_int8_graph_is_there_with_its_parity_or_the_reason_why_not(trained, tmp_path):
+    # 210 cells were trained on and 60 tested: too few to compare two graphs.
+    assert [graph.precision for graph in trained.manifest.graphs] == ["fp32"]
+    assert trained.manifest.metrics["int8"].startswith("left out: ")
+    pytest.importorskip("onnxruntime")
+    recipe = dataclasses.replace(QUICK, epochs=12, test=0.4)
+    bundle = train(discs(900), out=tmp_path / "b", network="student", recipe=recipe, quiet=True)
+    assert [graph.precision for graph in bundle.manifest.graphs] == ["fp32", "int8"]
+    parity = bundle.manifest.metrics["parity_int8"]
+    assert parity["cells"] == 360
+    assert parity["seen_cells"] == 0
+    assert parity["changed_classes"] <= 2
+    assert not bundle.seen(discs(900).frames)[split(discs(900).labels, validation=0.1, test=0.4, seed=0).test].any()
+
+
 def test_same_seed_same_graph(trained, tmp_path):
     again = train(discs(300), out=tmp_path / "discs", network="student", recipe=QUICK, seed=5, quiet=True)
     other = train(discs(300), out=tmp_path / "other", network="student", recipe=QUICK, seed=6, quiet=True)
@@ -153,7 +168,7 @@ def test_unlabelled_cells_and_empty_classes_are_left_out(tmp_path):
 def test_everything_can_be_trained_on(tmp_path):
     recipe = dataclasses.replace(QUICK, validation=0.0, test=0.0)
     bundle = train(discs(60), out=tmp_path / "b", network="student", recipe=recipe, quiet=True)
-    assert bundle.manifest.metrics == {}
+    assert set(bundle.manifest.metrics) == {"int8"}
     assert bundle.manifest.training["temperature"] == 1.0
     assert bundle.seen(discs(60).frames).all()
 

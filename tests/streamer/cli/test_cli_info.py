@@ -23,7 +23,7 @@ def folder(tmp_path):
 
 
 def info(file, **options):
-    settings = {"sheet": None, "json": False, "look_at": 10_000, "kind": None, "levels": None, "pattern": None}
+    settings = {"sheet": None, "json": False, "look_at": 10_000, "hint": None}
     info_command(file, **{**settings, **options})
 
 
@@ -67,8 +67,23 @@ def test_a_contact_sheet_is_written(folder, tmp_path):
 
 
 def test_hints_go_to_the_reader(folder, capsys):
-    info(folder, levels="group", pattern=r"(?P<cell>\d+)_(?P<channel>Ch\d)")
+    info(folder, hint=["levels=group", r"pattern=(?P<cell>\d+)_(?P<channel>Ch\d)", "kind=folder"])
     assert "groups       flat 3, round 2" in capsys.readouterr().out
+    info(folder, hint=["channels=Ch2"])
+    assert "channels     Ch2" in capsys.readouterr().out
+    with pytest.raises(InputError, match="--hint: hint: found levels"):
+        info(folder, hint=["levels"])
+
+
+def test_a_montage_is_cut_as_the_hint_says(tmp_path, capsys):
+    pixels = np.random.default_rng(0).integers(1, 200, (66, 528)).astype(np.uint8)
+    write_image(tmp_path / "montage.png", pixels)
+    with pytest.raises(CellsError, match=r"--hint tile=66"):
+        info(tmp_path / "montage.png")
+    info(tmp_path / "montage.png", hint=["tile=66"])
+    assert "cells        8\nsize         66 × 66 pixels" in capsys.readouterr().out
+    info(tmp_path / "montage.png", hint=["tile=33x66"])
+    assert "cells        16\nsize         33 × 66 pixels" in capsys.readouterr().out
 
 
 def test_control_characters_of_a_file_do_not_reach_the_terminal(tmp_path, capsys):

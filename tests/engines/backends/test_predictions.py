@@ -1,4 +1,4 @@
-"""The embedded engine answers what the graph says, for every size of batch, in full FP32."""
+"""Every embedded engine answers what the graph says, for every size of batch, in full FP32."""
 
 import numpy as np
 import onnx
@@ -72,9 +72,9 @@ def test_a_cell_gets_the_same_answer_alone_and_in_company(engine):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_every_dtype_is_taken_as_it_is(tmp_path, dtype):
+def test_every_dtype_is_taken_as_it_is(tmp_path, named, dtype):
     bundle = write_toy_bundle(tmp_path / "toy", dtype=dtype)
-    engine = open_engine(bundle, threads=1, ladder=(4,))
+    engine = open_engine(bundle, named, threads=1, ladder=(4,))
     frames = np.random.default_rng(1).integers(0, 255, (3, 2, 8, 8)).astype(dtype)
     if dtype == "float32":
         frames *= 3.7
@@ -83,7 +83,7 @@ def test_every_dtype_is_taken_as_it_is(tmp_path, dtype):
     assert np.allclose(predictions.embedding, frames.astype(np.float64).mean(axis=(2, 3)), rtol=1e-6)
 
 
-def test_the_arithmetic_is_fp32_also_where_the_processor_offers_less(tmp_path):
+def test_the_arithmetic_is_fp32_also_where_the_processor_offers_less(tmp_path, named):
     """A product of 64 terms around 1000: bfloat16, with its 8 bits, would be off by one in 300."""
     weights = (1000 + np.random.default_rng(0).normal(0, 100, (64, 3))).astype(np.float32) / 1000
     nodes = [
@@ -109,7 +109,7 @@ def test_the_arithmetic_is_fp32_also_where_the_processor_offers_less(tmp_path):
         outputs=OutputSpec(3, ("a", "b", "c")),
         graphs={"fp32": (model.SerializeToString(), 18)},
     )
-    engine = open_engine(bundle, ladder=(1, 32))
+    engine = open_engine(bundle, named, threads=1, ladder=(1, 32))
     frames = (1000 + np.random.default_rng(1).normal(0, 30, (32, 1, 8, 8))).astype(np.float32)
     exact = frames.reshape(32, 64).astype(np.float64) @ weights.astype(np.float64)
     batch = predict(engine, frames)

@@ -132,24 +132,24 @@ def test_take_fills_a_rung_and_never_exceeds_what_waits(engine):
     assert [engine.take(n) for n in (1, 2, 3, 4, 7, 8, 9, 1000)] == [1, 2, 2, 4, 4, 8, 8, 8]
 
 
-def test_take_without_a_rung_of_one_takes_what_there_is(toy_bundle):
-    engine = open_engine(toy_bundle, threads=1, ladder=(4,))
+def test_take_without_a_rung_of_one_takes_what_there_is(toy_bundle, named):
+    engine = open_engine(toy_bundle, named, threads=1, ladder=(4,))
     assert [engine.take(n) for n in (1, 3, 4, 9)] == [1, 3, 4, 4]
     engine.submit(frames_of(2, 0, 1))
     assert engine.collect(timeout_s=30).probabilities.argmax(axis=1).tolist() == [2, 0, 1]
     engine.close()
 
 
-def test_the_ladder_is_sorted_and_each_rung_is_there_once(toy_bundle):
-    engine = open_engine(toy_bundle, threads=1, ladder=(4, 1, 4))
+def test_the_ladder_is_sorted_and_each_rung_is_there_once(toy_bundle, named):
+    engine = open_engine(toy_bundle, named, threads=1, ladder=(4, 1, 4))
     assert engine.ladder == (1, 4)
     engine.close()
 
 
 @pytest.mark.parametrize("ladder", [(), (-1,)])
-def test_a_ladder_without_a_rung_is_refused(toy_bundle, ladder):
+def test_a_ladder_without_a_rung_is_refused(toy_bundle, named, ladder):
     with pytest.raises((InputError, EngineError)):
-        open_engine(toy_bundle, threads=1, ladder=ladder)
+        open_engine(toy_bundle, named, threads=1, ladder=ladder)
 
 
 def test_the_default_ladder_begins_with_one_cell():
@@ -157,10 +157,11 @@ def test_the_default_ladder_begins_with_one_cell():
     assert list(DEFAULT_LADDER) == sorted(set(DEFAULT_LADDER))
 
 
-def test_an_engine_says_what_it_is(engine, toy_bundle):
+def test_an_engine_says_what_it_is(engine, named, toy_bundle):
     assert engine.bundle is toy_bundle
-    assert "openvino" in engine.name
+    assert engine.name.startswith(f"{named} ")
     assert "fp32" in engine.name
+    assert engine.capacity == 1
 
 
 def test_closing_twice_is_closing_once(engine):
@@ -172,9 +173,9 @@ def test_closing_twice_is_closing_once(engine):
         engine.submit(frames_of(1))
 
 
-def test_an_engine_may_be_closed_while_a_batch_is_under_way(toy_bundle):
-    for _ in range(20):
-        engine = open_engine(toy_bundle, threads=1, ladder=(1,))
+def test_an_engine_may_be_closed_while_a_batch_is_under_way(toy_bundle, named):
+    for _ in range(10):
+        engine = open_engine(toy_bundle, named, threads=1, ladder=(1,))
         engine.submit(frames_of(1))
         engine.close()
         assert not engine.ready
@@ -194,9 +195,9 @@ def test_auto_opens_an_engine(toy_bundle):
     engine.close()
 
 
-def test_a_precision_the_bundle_lacks_is_refused(toy_bundle):
+def test_a_precision_the_bundle_lacks_is_refused(toy_bundle, named):
     with pytest.raises(BundleError, match="int8"):
-        open_engine(toy_bundle, precision="int8")
+        open_engine(toy_bundle, named, precision="int8")
 
 
 class TestWakeup:

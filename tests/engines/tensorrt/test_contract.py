@@ -1,0 +1,216 @@
+"""Everything the engine uses of TensorRT and pycuda exists there, with that signature; so does all the stand-in offers.
+
+TensorRT: the real bindings, loaded against empty libraries. They are the package `tensorrt-cu13-bindings`; another
+place is named by CELLGATE_TENSORRT_BINDINGS, and CELLGATE_CONTRACT=1 lets pip fetch them for this test.
+"""
+
+import importlib.util
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from ctypes import POINTER
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("onnxruntime")
+
+from engines.tensorrt._graphs import PROTOTYPES
+from tests.support import bindings_surface
+from tests.support.empty_libraries import compile_empty, needed_libraries, undefined_symbols
+from tests.support.trt_stand_in import driver, tensorrt
+
+HERE = Path(__file__).parent
+_spec = importlib.util.spec_from_file_location("tensorrt_contract", HERE / "contract.py")
+contract = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(contract)
+_spec = importlib.util.spec_from_file_location("pycuda_names", HERE / "pycuda_names.py")
+pycuda_names = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(pycuda_names)
+
+
+def _find_bindings(scratch):
+    named = os.environ.get("CELLGATE_TENSORRT_BINDINGS")
+    if named:
+        return Path(named)
+    found = importlib.util.find_spec("tensorrt_bindings")
+    if found is not None:
+        return Path(found.origin).parent.parent
+    if os.environ.get("CELLGATE_CONTRACT") == "1":
+        fetch = ["pip", "install", "-q", "--no-deps", "--target", str(scratch), "tensorrt-cu13-bindings"]
+        subprocess.run([sys.executable, "-m", *fetch], check=True, timeout=240)
+        return scratch
+    return None
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory):
+    """The classes of the real bindings: {class: {member: signatures}}."""
+    directory = _find_bindings(tmp_path_factory.mktemp("bindings"))
+    if directory is None:
+        pytest.skip("TensorRT's bindings are not installed (pip install --no-deps tensorrt-cu13-bindings)")
+    if not (shutil.which("gcc") and shutil.which("readelf")):
+        pytest.skip("gcc and readelf are needed to make empty libraries")
+    libraries = tmp_path_factory.mktemp("libraries")
+    module = next((directory / "tensorrt_bindings").glob("tensorrt*.so"))
+    symbols = undefined_symbols(module)
+    for soname in needed_libraries(module):
+        if soname.startswith("libnv"):
+            compile_empty(libraries, soname, symbols)
+    done = subprocess.run(
+        [sys.executable, bindings_surface.__file__, str(directory)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "LD_LIBRARY_PATH": str(libraries)},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["classes"]
+
+
+def test_of_every_expression_it_is_known_whose_it_is():
+    found, unknown = contract.uses()
+    assert unknown == []
+    assert len(found) > 80
+
+
+def test_every_use_of_tensorrt_is_in_the_real_bindings(real):
+    missing = [use for use in contract.uses()[0] if use.library == "tensorrt" and not _fits(real, use)]
+    assert missing == []
+
+
+def test_a_use_that_is_not_there_is_found(real):
+    for use in (
+        contract.Use("tensorrt", "IExecutionContext", "execute_async_v4", "x", 1),
+        contract.Use("tensorrt", "IExecutionContext", "execute_async_v3", "x", 0),
+        contract.Use("tensorrt", "IExecutionContext", "execute_async_v3", "x", 0, ("stream",)),
+        contract.Use("tensorrt", "BuilderFlag", "FP16", "x"),
+    ):
+        assert not _fits(real, use)
+
+
+def test_methods_tensorrt_calls_have_its_names_and_arguments(real):
+    ours = contract.subclasses()
+    assert {(base, name) for base, name, _ in ours if name != "__init__"} == {
+        ("ILogger", "log"),
+        *(("IProgressMonitor", name) for name in ("phase_start", "step_complete", "phase_finish")),
+    }
+    for base, name, names in ours:
+        assert [("self", *(n for n, _ in contract.arguments(line))) for line in real[base][name]] == [names]
+
+
+def test_the_stand_in_for_tensorrt_offers_nothing_the_real_one_has_not(real):
+    for name, kind in _public_classes(tensorrt):
+        assert name in real, name
+        for member, value in vars(kind).items():
+            if member.startswith("_") and (member != "__init__" or "No constructor" in inspect.getsource(kind)):
+                continue
+            assert member in real[name], f"{name}.{member}"
+            if inspect.isfunction(value) and kind is not tensorrt.ILogger:
+                names = list(inspect.signature(value).parameters)[1:]
+                offered = [[n for n, _ in contract.arguments(line)] for line in real[name][member]]
+                assert any(names == each[: len(names)] for each in offered), f"{name}.{member}{names}: {offered}"
+
+
+def test_every_use_of_pycuda_is_in_the_list():
+    used = [use for use in contract.uses()[0] if use.library == "pycuda"]
+    assert len(used) > 30
+    assert [use for use in used if not _in_list(use)] == []
+
+
+def test_the_stand_in_for_pycuda_offers_nothing_that_is_not_in_the_list():
+    functions = {n for n, v in vars(driver).items() if inspect.isfunction(v) and v.__module__ == driver.__name__}
+    assert {name for name in functions if not name.startswith("_")} <= set(pycuda_names.MODULE)
+    for name in functions & set(pycuda_names.MODULE):
+        required, optional = pycuda_names.MODULE[name]
+        assert list(inspect.signature(getattr(driver, name)).parameters) == [*required, *optional], name
+    for name, kind in _public_classes(driver):
+        public = {member for member in vars(kind) if not member.startswith("_")}
+        assert public <= set(pycuda_names.CLASSES[name]), name
+
+
+def test_the_list_is_what_pycuda_has(tmp_path):
+    directory = os.environ.get("CELLGATE_PYCUDA")
+    if directory is None and importlib.util.find_spec("pycuda") is None:
+        pytest.skip("pycuda is not installed (CELLGATE_PYCUDA names the directory it was unpacked to)")
+    names = {**{name: [] for name in pycuda_names.MODULE}, **{k: list(v) for k, v in pycuda_names.CLASSES.items()}}
+    script = (
+        "import json, sys; import pycuda._driver as d; names = json.loads(sys.argv[1]);"
+        "print([k for k in names if not hasattr(d, k)] + [(k, m) for k, ms in names.items() for m in ms"
+        " if hasattr(d, k) and not (hasattr(getattr(d, k), m) or m == 'handle')])"
+    )
+    environment = dict(os.environ)
+    if directory is not None:
+        environment["PYTHONPATH"] = directory
+        module = next((Path(directory) / "pycuda").glob("_driver*.so"))
+        cuda = [name for name in undefined_symbols(module) if re.match("cu[A-Z]", name)]
+        for soname in needed_libraries(module):
+            if soname.startswith(("libcuda.", "libcurand.")):
+                compile_empty(tmp_path, soname, [*cuda, *(n for n in undefined_symbols(module) if n[:6] == "curand")])
+        environment["LD_LIBRARY_PATH"] = str(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, json.dumps(names)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+def test_calls_of_libcuda_are_those_of_its_header():
+    header = Path(os.environ.get("CUDA_HOME", "/usr/local/cuda")) / "include/cuda.h"
+    if not header.exists():
+        pytest.skip(f"CUDA's headers are not installed ({header})")
+    text = re.sub(r"\s+", " ", header.read_text(errors="replace"))
+    for name, types in PROTOTYPES.items():
+        plain = name.removesuffix("_v2")
+        if plain != name:
+            assert f"{plain} __CUDA_API_PTSZ({name})" in text
+        declared = re.search(rf"CUresult CUDAAPI {plain}\(([^)]*)\);", text)
+        assert declared, name
+        pointers = ["*" in argument for argument in declared[1].split(",")]
+        assert pointers == [isinstance(kind, type(POINTER(POINTER(None)))) or kind is None for kind in types], name
+    assert re.search(r"CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1\b", text)
+    assert re.search(r"CU_STREAM_NON_BLOCKING = 0x1\b", text)
+
+
+def _fits(real, use):
+    if not use.kind:
+        if use.member.startswith("__"):
+            return use.member == "__version__"
+        return use.member in real and (use.positional is None or _call_fits(real[use.member].get("__init__", []), use))
+    if use.member not in real.get(use.kind, {}):
+        return False
+    lines = real[use.kind][use.member]
+    if use.member == "__init__":
+        return bool(lines)
+    # A method that is not called, and a property that is, are both mistakes.
+    return (use.positional is None) == (not lines) and (use.positional is None or _call_fits(lines, use))
+
+
+def _call_fits(lines, use):
+    return any(contract.accepts(contract.arguments(line), use) for line in lines)
+
+
+def _in_list(use):
+    known = pycuda_names.CLASSES.get(use.kind, {}) if use.kind else pycuda_names.MODULE
+    if use.member not in known:
+        return False
+    shape = known[use.member]
+    if use.positional is None or shape is None:
+        return use.positional is None
+    required, optional = shape
+    return contract.accepts([*((n, False) for n in required), *((n, True) for n in optional)], use)
+
+
+def _public_classes(module):
+    return [
+        (name, kind)
+        for name, kind in vars(module).items()
+        if isinstance(kind, type) and kind.__module__ == module.__name__ and not name.startswith("_")
+    ]
