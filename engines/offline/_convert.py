@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from engines.cells import open_recording, write_npz
 from engines.errors import InputError
@@ -24,13 +25,17 @@ class Converted:
     skipped: Mapping[str, int] = field(default_factory=dict)
 
 
-def convert(source: Path, out: Path, *, size: tuple[int, int] | None = None) -> Converted:
+def convert(
+    source: Path, out: Path, *, size: tuple[int, int] | None = None, hints: Mapping[str, Any] | None = None
+) -> Converted:
     """Write what is in `source` to `out`, in the format of its ending. What `source` is, its content says.
 
     Parameters
     ----------
     size
         `(height, width)` that every cell is brought to; for `.npz` only, which holds cells of one size.
+    hints
+        Of recorded cells: which reader and what to tell it, as for `open_recording`.
 
     Raises
     ------
@@ -46,10 +51,12 @@ def convert(source: Path, out: Path, *, size: tuple[int, int] | None = None) -> 
     if size is not None and ending != ".npz":
         raise InputError(out, "size", f"{size[0]}x{size[1]}", "a size for .npz only; the others keep cells as they are")
     if is_results(source):
+        if hints:
+            raise InputError(source, "--hint", ", ".join(hints), "none: these are results, not cells")
         if ending not in ENDINGS:
             raise InputError(out, "ending", ending or "none", " or ".join(ENDINGS) + ", since the source holds results")
         return Converted("rows", write_results(read_results(source), out))
-    with open_recording(source) as recording:
+    with open_recording(source, **(hints or {})) as recording:
         if ending not in FRAMES:
             raise InputError(out, "ending", ending or "none", " or ".join(FRAMES) + ", since the source holds cells")
         if ending == ".npz":

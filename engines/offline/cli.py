@@ -101,6 +101,7 @@ def convert_command(
     size: Annotated[
         str | None, typer.Option(metavar="HxW", help="Bring cells to this size (.npz, which holds one size only).")
     ] = None,
+    hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
 ) -> None:
     """Turn recorded cells, or a table of results, into another format."""
     from engines.offline._convert import convert
@@ -108,7 +109,8 @@ def convert_command(
     match = None if size is None else _SIZE.fullmatch(size)
     if size is not None and match is None:
         raise InputError("--size", "size", size, "height x width in pixels, such as 40x40")
-    done = convert(source, out, size=None if match is None else (int(match[1]), int(match[2])))
+    wanted = None if match is None else (int(match[1]), int(match[2]))
+    done = convert(source, out, size=wanted, hints=parse_hints(hint))
     typer.echo(f"{out}: {done.count} {done.what}")
     _tell_skipped(done.skipped)
 

@@ -119,7 +119,10 @@ def _build(
     progress: Progress | None,
 ) -> bytes:
     complaints = Complaints(trt)
-    builder = trt.Builder(complaints.logger)
+    try:
+        builder = trt.Builder(complaints.logger)
+    except TypeError as error:  # what the bindings make of a null
+        raise complaints.error("the builder cannot start") from error
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     config = builder.create_builder_config()
     if network is None or config is None:

@@ -21,7 +21,10 @@ def load_engine(trt: Any, plan: Plan, gpu: Gpu, complaints: Complaints) -> tuple
     if found != (key.tensorrt, key.gpu, key.compute_capability, key.driver):
         built_for = f"TensorRT {key.tensorrt}, {key.gpu} {key.compute_capability}, CUDA {key.driver}"
         raise EngineError(f"the plan was built for {built_for}; here is {found}: build it anew")
-    runtime = trt.Runtime(complaints.logger)
+    try:
+        runtime = trt.Runtime(complaints.logger)
+    except TypeError as error:  # what the bindings make of a null
+        raise complaints.error("the runtime cannot start") from error
     engine = runtime.deserialize_cuda_engine(plan.blob)
     if engine is None:
         raise complaints.error("the plan does not load")

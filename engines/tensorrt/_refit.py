@@ -19,7 +19,10 @@ def require_same_shape(old: Bundle, new: Bundle) -> None:
 
 def set_weights(trt: Any, engine: Any, model: bytes, complaints: Complaints) -> None:
     """Exchange every weight for that of `model`; `EngineError`, the engine as it was, where one does not fit."""
-    refitter = trt.Refitter(engine, complaints.logger)
+    try:
+        refitter = trt.Refitter(engine, complaints.logger)
+    except TypeError as error:  # what the bindings make of a null
+        raise complaints.error("the plan takes no other weights") from error
     parser = trt.OnnxParserRefitter(refitter, complaints.logger)
     if not parser.refit_from_bytes(model):
         reasons = [str(parser.get_error(i).desc()) for i in range(parser.num_errors)]

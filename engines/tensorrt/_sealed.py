@@ -80,9 +80,13 @@ def read_sealed(path: Path, kind: str, key: msgspec.Struct) -> bytes | None:
         return None
     except OSError as error:
         raise EngineError(f"{path}: {error.strerror or error}; a plan is a plain file of your own") from error
-    with os.fdopen(descriptor, "rb") as stream:
-        found = os.fstat(stream.fileno())
+    try:
+        found = os.fstat(descriptor)
         _require_private(path, found, stat.S_ISREG(found.st_mode), "a plain file")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    with os.fdopen(descriptor, "rb") as stream:
         return _content(path, stream.read(_MAX_CONTENT), kind, msgspec.to_builtins(key))
 
 

@@ -18,6 +18,7 @@ from engines.verify.cli import verify_command
 from streamer.cli.bundle import bundle_command
 from streamer.cli.ctl import app as ctl_app
 from streamer.cli.demo import demo_command
+from streamer.cli.doctor import doctor_command
 from streamer.cli.info import info_command
 from streamer.cli.journal import app as journal_app
 from streamer.cli.keys import keys_command
@@ -78,6 +79,7 @@ app.command("report")(report_command)
 app.command("bundle")(bundle_command)
 app.command("train")(train_command)
 app.command("info")(info_command)
+app.command("doctor")(doctor_command)
 app.command("evaluate")(evaluate_command)
 app.command("crossval")(crossval_command)
 app.command("classify")(classify_command)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from engines.cells import HINT_HELP, parse_hints
 from engines.errors import InputError
 from streamer.cli._json import write_json
 
@@ -16,8 +17,9 @@ from streamer.cli._json import write_json
 def demo_command(
     cells: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Recorded cells (.npz), or digital[:N]. Digital cells by default."),
+        typer.Option(metavar="FILE", help="Recorded cells, or digital[:N]. Digital cells by default."),
     ] = None,
+    hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
     bundle: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The bundle. `digital`, or `jurkat` for recorded cells.")
     ] = None,
@@ -42,8 +44,9 @@ def demo_command(
             raise InputError("demo", name, value, "above 0")
     # A file or pipe has no width of its own; the summary's lines need about this much.
     show = Show(Console(highlight=False, width=None if sys.stdout.isatty() else 120), plain=plain)
+    hints = parse_hints(hint)
     show.say("preparing cells …")
-    setting = choose_setting(cells, bundle, rate, seed=0)
+    setting = choose_setting(cells, bundle, rate, seed=0, hints=hints)
     if setting.left_out:
         show.say(
             f"{setting.left_out} cells were used to train the bundle and are left out; {len(setting.cells)} are not"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,21 +31,27 @@ class Setting:
     rate: float
 
 
-def choose_setting(cells: str | None, bundle: Path | None, rate: float | None, seed: int) -> Setting:
+def choose_setting(
+    cells: str | None, bundle: Path | None, rate: float | None, seed: int, hints: Mapping[str, Any] | None = None
+) -> Setting:
     """Choose cells and bundle: digital cells on the `digital` bundle unless told otherwise.
+
+    `hints` are for the reader of recorded cells, as for `open_cells`.
 
     Raises
     ------
     InputError
-        The cells lack a channel of the bundle, or all of them were used to train it.
+        The cells lack a channel of the bundle, or all of them were used to train it; hints without recorded cells.
     """
+    if cells is None and hints:
+        raise InputError("demo", "--hint", ", ".join(hints), "--cells, a recording to read with it")
     if cells is None:
         from engines.cells.digital import render
 
         chosen = load_bundle(bundle or pretrained("digital"))
         shown = render(DIGITAL_CELLS, seed=seed + 1_000_003, debris=DEBRIS, doublets=DOUBLETS)
         return Setting(chosen, shown, 0, rate or 1000.0)
-    given = open_cells(cells, seed=seed)
+    given = open_cells(cells, seed=seed, hints=hints)
     chosen = load_bundle(bundle or pretrained("jurkat"))
     lacking = [name for name in chosen.manifest.input.channels if name not in given.channels]
     if lacking:

@@ -28,9 +28,9 @@ def model_of(nodes, constants):
         helper.make_node("Cast", ["y"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("Flatten", ["floats"], ["flat"]),
         helper.make_node("ReduceSum", ["flat", "one"], ["sum"]),
-        helper.make_node("ReduceMax", ["flat"], ["top"], axes=[1]),
-        helper.make_node("ReduceMin", ["flat"], ["low"], axes=[1]),
-        helper.make_node("Concat", ["sum", "top", "low"], ["embedding"], axis=1),
+        helper.make_node("ReduceMax", ["flat", "one"], ["top"]),
+        helper.make_node("ReduceMin", ["flat", "one"], ["least"]),
+        helper.make_node("Concat", ["sum", "top", "least"], ["embedding"], axis=1),
         helper.make_node("Mul", ["embedding", "small"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
         helper.make_node("Slice", ["flat", "zero", "one", "one"], ["measurements"]),
@@ -44,7 +44,7 @@ def model_of(nodes, constants):
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width]) for name, width in outputs],
         [numpy_helper.from_array(value, name) for name, value in values.items()],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
 
 
 def bundle_of(path, model):
@@ -54,7 +54,7 @@ def bundle_of(path, model):
         classes=CLASSES,
         inputs=InputSpec(("a", "b"), "uint8", 8, 6),
         outputs=OutputSpec(3, ("first",)),
-        graphs={"fp32": (model.SerializeToString(), 17)},
+        graphs={"fp32": (model.SerializeToString(), 19)},
     )
 
 
@@ -77,9 +77,9 @@ CASES = {
     "Reshape, zero and minus one": ([node("Reshape", "x s")], {"s": ints(0, 2, -1)}),
     "Pad": ([node("Pad", "x p v")], {"p": ints(0, 0, 1, 2, 0, 0, 0, 3), "v": np.array(7, np.float32)}),
     "Clip, one-sided": ([node("Clip", "x low")], {"low": np.array(120, np.float32)}),
-    "ReduceMean, no axes": (
-        [helper.make_node("ReduceMean", ["x"], ["m"], axes=[1, 3], keepdims=0), node("Identity", "m")],
-        {},
+    "ReduceMean, axes dropped": (
+        [helper.make_node("ReduceMean", ["x", "a"], ["m"], keepdims=0), node("Identity", "m")],
+        {"a": ints(1, 3)},
     ),
     "TopK": ([helper.make_node("TopK", ["x", "k"], ["y", "where"], axis=2)], {"k": ints(3)}),
     "Where": (
@@ -97,10 +97,10 @@ CASES = {
     "Expand by a shape of the frames": (
         [
             helper.make_node("Shape", ["x"], ["shape"]),
-            helper.make_node("ReduceMax", ["x"], ["m"], axes=[2, 3]),
+            helper.make_node("ReduceMax", ["x", "a"], ["m"]),
             node("Expand", "m shape"),
         ],
-        {},
+        {"a": ints(2, 3)},
     ),
 }
 
@@ -127,8 +127,8 @@ def test_an_operator_means_what_onnx_says(tmp_path, case):
             [
                 helper.make_node("ReduceMax", ["x"], ["m"], keepdims=0),
                 helper.make_node("Cast", ["m"], ["i"], to=TensorProto.INT64),
-                helper.make_node("Reshape", ["i", "one"], ["k"]),
-                helper.make_node("TopK", ["x", "k"], ["y", ""], axis=1),
+                helper.make_node("Reshape", ["i", "one"], ["count"]),
+                helper.make_node("TopK", ["x", "count"], ["y", "places"], axis=1),
             ],
             "operator TopK: input 1 depends on the cells",
         ),

@@ -40,17 +40,46 @@ OURS = {
     "_engine.py": {"self", "bundle", "plan", "np", "time", "lane", "flight", "flight.lane", "predictions", "frames"}
     | {"self._bundle", "self._plan", "self._plan.key", "self._gpu", "self._flights", "self._free", "self._lanes"}
     | {"self._waiter", "self._free[0]", "key", "key.gpu", "output", "lane.frames", "frames.ctypes", "frames.flags"}
-    | {"memory", "memory.ctypes", "frames.shape", "times", "', '", "self._gpu.facts"},
-    "_lane.py": {"self", "np", "gpu", "signature", "graph", "capture", "contextlib", "self._complaints", "self._allocated"}
+    | {"output[:flight.n]", "memory", "memory.ctypes", "frames.shape", "times", "', '", "self._gpu.facts"},
+    "_lane.py": {
+        "self",
+        "np",
+        "gpu",
+        "signature",
+        "graph",
+        "capture",
+        "contextlib",
+        "self._complaints",
+        "self._allocated",
+    }
     | {"self._graphs", "self._contexts", "self.frames", "output", "self._graphs.values()", "', '"},
-    "_load.py": {"plan", "gpu", "complaints", "bundle", "bundle.dtype", "bundle.manifest", "spec", "spec.outputs", "key"}
+    "_load.py": {
+        "plan",
+        "gpu",
+        "complaints",
+        "bundle",
+        "bundle.dtype",
+        "bundle.manifest",
+        "spec",
+        "spec.outputs",
+        "key",
+    }
     | {"here", "', '"},
     "_log.py": {"self", "self.errors", "complaints", "complaints.errors", "complaints.warnings", "'; '", "' '"}
     | {"reason", "text", "dict"},
     "_progress.py": {"totals"},
     "_refit.py": {"complaints", "old", "new", "old.manifest", "new.manifest", "', '"},
-    "_waiter.py": {"self", "time", "flight", "self._wakeup", "self._landed", "self._flights", "self._thread", "self._gpu"}
-    | {"following"},
+    "_waiter.py": {
+        "self",
+        "time",
+        "flight",
+        "self._wakeup",
+        "self._landed",
+        "self._flights",
+        "self._thread",
+        "self._gpu",
+    }
+    | {"following", "flight.lane"},
 }
 """Everything else that has attributes in these files: not theirs."""
 

@@ -99,7 +99,7 @@ def test_a_fault_of_the_gpu_is_an_error_with_its_reason_and_stays(machine, engin
 def test_a_refused_start_gives_tensorrts_reason(machine, opened, toy_bundle):
     engine = opened(toy_bundle, graphs=False)
     machine.refuse_execution = "input is on fire"
-    with pytest.raises(EngineError, match="a batch of 1 was refused.*input is on fire"):
+    with pytest.raises(EngineError, match=r"a batch of 1 was refused.*input is on fire"):
         engine.submit(toy_frames(np.array([0])))
     assert not engine.ready
 
@@ -132,7 +132,7 @@ def test_a_gpu_that_hangs_does_not_hang_closing(machine, engine, monkeypatch):
 def test_too_little_memory_names_the_remedy_and_frees_what_was_taken(machine, toy_bundle):
     plan = build_plan(toy_bundle, "fp32", (1, 64))
     machine.gpus[0] = (*machine.gpus[0][:2], 30_000)
-    with pytest.raises(EngineError, match="memory is used up.*use a smaller ladder"):
+    with pytest.raises(EngineError, match=r"memory is used up.*use a smaller ladder"):
         TensorRtEngine(toy_bundle, plan)
     assert machine.used[0] == 0
 
@@ -140,14 +140,14 @@ def test_too_little_memory_names_the_remedy_and_frees_what_was_taken(machine, to
 def test_a_refused_context_names_reason_and_remedy(machine, toy_bundle):
     plan = build_plan(toy_bundle, "fp32", (1, 4))
     machine.contexts_refused = True
-    with pytest.raises(EngineError, match="no execution context for batches of 1.*OutOfMemory.*use a smaller ladder"):
+    with pytest.raises(EngineError, match=r"no execution context for batches of 1.*OutOfMemory.*use a smaller ladder"):
         TensorRtEngine(toy_bundle, plan)
     assert machine.used[0] == 0
 
 
 def test_a_plan_of_another_bundle_is_refused(machine, toy_bundle, tmp_path):
     other = write_toy_bundle(tmp_path / "wide", width=9)
-    with pytest.raises(BundleError, match="input: found .*9, 2.* expected .*8, 8, 2"):
+    with pytest.raises(BundleError, match=r"input: found .*9, 2.* expected .*8, 8, 2"):
         TensorRtEngine(toy_bundle, build_plan(other, "fp32", (1,)))
 
 

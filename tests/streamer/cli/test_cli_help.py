@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from streamer.cli import app
 
-COMMANDS = ["demo", "run", "send", "watch", "observe", "journal", "bundle", "train", "keys"]
+COMMANDS = ["demo", "run", "send", "watch", "observe", "journal", "report", "bundle", "train", "keys", "info"]
+COMMANDS += ["evaluate", "crossval", "classify", "convert", "quantise", "verify", "doctor", "simulate-sort"]
 
 
 def invoke(*arguments):

@@ -15,7 +15,7 @@ from streamer.cli import app
 from tests.support.made_cells import write_image
 from tests.support.toy import CHANNELS, CLASSES, toy_frames
 
-COMMANDS = ("info", "send", "train", "crossval", "evaluate", "classify", "verify", "quantise")
+COMMANDS = ("info", "send", "demo", "convert", "train", "crossval", "evaluate", "classify", "verify", "quantise")
 
 
 def invoke(*words):
@@ -61,6 +61,8 @@ def test_a_hint_reaches_the_reader(tmp_path, toy_bundle, archive, command):
     words = {
         "info": [archive],
         "send": [archive, "--to", "ipc://nobody"],
+        "demo": ["--cells", archive, "--bundle", bundle, "--plain"],
+        "convert": [archive, tmp_path / "out.h5"],
         "train": [archive, "--out", out],
         "crossval": [archive, "--out", out],
         "evaluate": [bundle, archive],
@@ -90,10 +92,10 @@ def test_evaluate_groups_by_the_hint(tmp_path, toy_bundle, archive):
         "evaluate", toy_bundle.path, archive, "--groups", "--hint", "groups=plate", "--json", tmp_path / "f.json"
     )
     assert result.exit_code == 0, result.output
-    assert result.stderr == ""
+    assert "skipped" not in result.stderr
     found = json.loads((tmp_path / "f.json").read_text())
     assert found["made"]["command"] == "cellgate evaluate toy cells.npz --hint groups=plate --groups --precision fp32"
-    assert {"0", "1", "2"} <= {group["name"] for group in found["groups"]["groups"]}
+    assert [group["name"] for group in found["groups"]] == ["0", "1", "2"]
 
 
 def test_what_the_reader_skipped_is_told_on_standard_error(toy_bundle, folder):
@@ -135,3 +137,11 @@ def test_a_manifest_tells_hints_as_typed_and_no_path():
         "cellgate train --hint levels=group/class --hint table=g.csv --hint 'pattern=(?P<cell>.+)' "
         "--groups set/plate --teacher b"
     ]
+
+
+def test_convert_and_demo_refuse_hints_where_no_cells_are_read(tmp_path, folder):
+    assert "12 cells" in invoke("convert", folder, tmp_path / "c.npz", "--hint", NAMED).output
+    with np.load(tmp_path / "c.npz") as file:
+        assert tuple(file["channels"]) == CHANNELS
+    result = invoke("demo", "--hint", "tile=66", "--plain")
+    assert "demo: --hint: found tile, expected --cells" in str(result.exception)

@@ -38,7 +38,7 @@ def refusal(path, text):
         (HEAD + "heartbeat_s = nan", "streamer.heartbeat_s", "nan", "> 0"),
         (HEAD + "heartbeat_s = inf", "streamer.heartbeat_s", "inf", "3600"),
         (HEAD + "snapshot_s = -1", "streamer.snapshot_s", "-1", "> 0"),
-        (HEAD + '[engine]\nprecision = "fp16"', "engine.precision", "fp16", "fp16"),
+        (HEAD + '[engine]\nprecision = "bf16"', "engine.precision", "bf16", "bf16"),
         (HEAD + "[engine]\nthreads = -1", "engine.threads", "-1", ">= 0"),
         (HEAD + "[engine]\nladder = []", "engine.ladder", "[]", "length >= 1"),
         (HEAD + "[engine]\nladder = [1, 0]", "engine.ladder[1]", "0", ">= 1"),

@@ -128,3 +128,18 @@ def test_with_keys_endpoints_may_be_wider_than_this_machine(tmp_path, field, end
         load_config(write(tmp_path, text))
     keys = '[security]\nserver_secret_key = "s"\nauthorized_keys = "k"'
     assert getattr(load_config(write(tmp_path, text + keys)).streamer, field) == endpoint
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "ladder"),
+    [
+        ('name = "torch"\nladder = "auto"', "torch", "auto"),
+        ('name = ["tensorrt", "openvino"]\nladder = [1]', ("tensorrt", "openvino"), (1,)),
+    ],
+)
+def test_engines_may_be_several_and_the_ladder_measured(tmp_path, text, name, ladder):
+    path = tmp_path / "c.toml"
+    path.write_text(f'[streamer]\nbundle = "b"\n[engine]\n{text}\npin = true\nfallback = true\nprecision = "fp16"\n')
+    engine = load_config(path).engine
+    assert (engine.name, engine.ladder) == (name, ladder)
+    assert (engine.pin, engine.fallback, engine.precision) == (True, True, "fp16")

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 import numpy as np
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - what CUDA calls it
     """A CUDA error code; the driver module turns it into its own exceptions."""
 
     def __init__(self, code, text):
@@ -40,6 +40,7 @@ class Machine:
         self.refuse_execution = None
         self.fault_in_kernel = None
         self.contexts_refused = False
+        self.start_refused = False
         self.capture_refused = False
         self.scratch_bytes = 4096
         self.running = threading.Event()
@@ -126,7 +127,7 @@ class StreamQueue:
                 operation()
             except Fault as fault:
                 self.machine.sticky[self.ordinal] = fault.text
-            except Exception as error:  # a defect of the stand-in or of what is tested: as loud as a GPU's
+            except Exception as error:  # noqa: BLE001 - a defect of the stand-in or of what is tested: as loud as a GPU's
                 self.machine.sticky[self.ordinal] = repr(error)
 
 

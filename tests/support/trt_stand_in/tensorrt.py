@@ -141,8 +141,8 @@ class IBuilderConfig:
 
 class Builder:
     def __init__(self, logger):
-        if not MACHINE.stack:
-            logger.log(ILogger.ERROR, "CUDA initialization failure with error: 201")
+        if not MACHINE.stack or MACHINE.start_refused:
+            _complain(logger, "CUDA initialization failure with error: 201")
             raise TypeError("pybind11::init(): factory function returned nullptr")
         self._logger = logger
 
@@ -161,7 +161,7 @@ class Builder:
 
     def build_serialized_network(self, network, config):
         if MACHINE.build_refusal:
-            self._logger.log(ILogger.ERROR, MACHINE.build_refusal)
+            _complain(self._logger, MACHINE.build_refusal)
             return None
         monitor = config.progress_monitor
         if monitor is not None:
@@ -194,7 +194,7 @@ class OnnxParser:
     def parse(self, model, path=None):
         try:
             proto = onnx.load_from_string(bytes(model))
-        except Exception:
+        except Exception:  # noqa: BLE001 - protobuf's own kinds
             self._errors.append("Failed to parse the ONNX model")
             return False
         for value in (*proto.graph.input, *proto.graph.output):
@@ -208,19 +208,26 @@ class OnnxParser:
 
 class Runtime:
     def __init__(self, logger):
+        if not MACHINE.stack or MACHINE.start_refused:
+            _complain(logger, "CUDA initialization failure with error: 201")
+            raise TypeError("pybind11::init(): factory function returned nullptr")
         self._logger = logger
 
     def deserialize_cuda_engine(self, serialized_engine):
         content = bytes(serialized_engine)
         if not content.startswith(_MAGIC):
-            self._logger.log(ILogger.ERROR, "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (magic tag)")
+            _complain(self._logger, "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (magic tag)")
             return None
         header, _, model = content[len(_MAGIC) :].partition(b"\n")
         about = json.loads(header)
         if about["version"] != MACHINE.trt_version:
-            self._logger.log(ILogger.ERROR, "Error Code 1: Serialization (Version tag does not match)")
+            _complain(self._logger, "Error Code 1: Serialization (Version tag does not match)")
             return None
         return _engine(self._logger, about, model)
+
+
+def _complain(logger, text):
+    logger.log(ILogger.ERROR, text)
 
 
 def _engine(logger, about, model):
@@ -271,7 +278,7 @@ class ICudaEngine:
 
     def create_execution_context(self, strategy=ExecutionContextAllocationStrategy.STATIC):
         if MACHINE.contexts_refused:
-            self._logger.log(ILogger.ERROR, "createExecutionContext: Error Code 2: OutOfMemory (requested 1 GiB)")
+            _complain(self._logger, "createExecutionContext: Error Code 2: OutOfMemory (requested 1 GiB)")
             return None
         assert strategy is ExecutionContextAllocationStrategy.USER_MANAGED
         context = IExecutionContext()
@@ -284,13 +291,13 @@ class ICudaEngine:
 class IExecutionContext:
     def set_device_memory(self, memory, size):
         if memory % 256 or size < self._engine.device_memory_size_v2:
-            self._logger.log(ILogger.ERROR, "setDeviceMemory: misaligned or too small")
+            _complain(self._logger, "setDeviceMemory: misaligned or too small")
         else:
             self._memory = memory
 
     def set_optimization_profile_async(self, profile_index, stream_handle):
         if not 0 <= profile_index < self._engine.num_optimization_profiles:
-            self._logger.log(ILogger.ERROR, f"setOptimizationProfileAsync: no profile {profile_index}")
+            _complain(self._logger, f"setOptimizationProfileAsync: no profile {profile_index}")
             return False
         self._profile, self._shape = profile_index, None
         return True
@@ -298,14 +305,14 @@ class IExecutionContext:
     def set_input_shape(self, name, shape):
         low, _, high = self._engine._about["profiles"][self._profile][name]
         if not all(a <= b <= c for a, b, c in zip(low, shape, high, strict=True)):
-            self._logger.log(ILogger.ERROR, f"setInputShape: {shape} is not in the profile's range {low} to {high}")
+            _complain(self._logger, f"setInputShape: {shape} is not in the profile's range {low} to {high}")
             return False
         self._shape = tuple(shape)
         return True
 
     def set_tensor_address(self, name, memory):
         if name not in self._engine._inputs and name not in self._engine._outputs:
-            self._logger.log(ILogger.ERROR, f"setTensorAddress: no tensor {name}")
+            _complain(self._logger, f"setTensorAddress: no tensor {name}")
             return False
         self._addresses[name] = memory
         return True
@@ -322,7 +329,7 @@ class IExecutionContext:
         if self._shape is None or self._memory is None:
             refusal = "not all shapes are specified, or no device memory"
         if refusal:
-            self._logger.log(ILogger.ERROR, f"IExecutionContext::enqueueV3: Error Code 3: API Usage Error ({refusal})")
+            _complain(self._logger, f"IExecutionContext::enqueueV3: Error Code 3: API Usage Error ({refusal})")
             return False
         MACHINE.streams[stream_handle].put(self._run)
         return True
