@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,9 @@ from engines.crossval._scheme import Trial
 from engines.training._check import Labelled
 from engines.training._checkpoint import Checkpoint
 from engines.training._plan import Plan
-from engines.training._train import Report
+
+if TYPE_CHECKING:  # the command line starts without PyTorch, and the baseline does without it
+    from engines.training._train import Report
 
 CLASSICAL = "classical"
 

@@ -8,11 +8,12 @@ import pickle
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from engines.errors import InputError
+
+if TYPE_CHECKING:  # the command line knows this file and starts without PyTorch
+    import torch
 
 NAME = "training.pt"
 
@@ -37,6 +38,8 @@ class Checkpoint:
 
     def save(self, state: dict[str, Any]) -> None:
         """Write `state` (tensors, numbers, text); what was there stays whole until the new one is."""
+        import torch
+
         part = self.path.with_suffix(".part")
         torch.save({"identity": self.identity, "state": state}, part)
         part.replace(self.path)
@@ -51,6 +54,8 @@ class Checkpoint:
         """
         if not self.resume or not self.path.exists():
             return None
+        import torch
+
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of strange protocols, before the error about them

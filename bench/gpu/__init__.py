@@ -1,0 +1,1 @@
+"""What an NVIDIA GPU does with the networks: `bench/gpu.sh`."""
