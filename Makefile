@@ -43,7 +43,7 @@ lock: ## choose versions anew within pyproject.toml and rewrite constraints.txt
 	@$(MAKE) --no-print-directory .check-python
 	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	@echo "choosing versions anew, in .venv-lock …"
-	@.venv-lock/bin/python -m pip --disable-pip-version-check install -qq -e '.[test,train,bench,plot,flowkit]'
+	@.venv-lock/bin/python -m pip --disable-pip-version-check install -qq -e '.[test,train,bench,files,results,classical,explore,onnxruntime,plot,flowkit]'
 	@{ grep '^#' constraints.txt; .venv-lock/bin/python -m pip --disable-pip-version-check freeze --all \
 		--exclude-editable --exclude pip --exclude wheel | sed 's/+.*//' | tr 'A-Z_' 'a-z-' | LC_ALL=C sort; } > constraints.new
 	@mv constraints.new constraints.txt && rm -rf .venv-lock

@@ -46,6 +46,8 @@ def test_every_declared_dependency_is_pinned_to_a_version_it_allows():
     pinned = pins()
     for requirement in map(Requirement, sorted(set(declared) - gpu)):
         name = canonicalize_name(requirement.name)
+        if name == "cellgate":  # an extra that brings in others
+            continue
         assert name in pinned, f"{name} is not in constraints.txt"
         assert requirement.specifier.contains(pinned[name]), f"{requirement} does not allow {pinned[name]}"
 

@@ -167,9 +167,10 @@ def _progress(count: int, done: int, *, quiet: bool) -> Iterator[Any]:
         shares: dict[str, float] = {}
 
         def show(name: str, share: float) -> None:
+            news = share >= 1 > shares.get(name, 0.0)
             shares[name] = share
             bar.update(task, completed=done + sum(shares.values()))
-            if share >= 1:
+            if news:
                 bar.console.print(f"{name} done", highlight=False)
 
         yield show

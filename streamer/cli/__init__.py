@@ -13,6 +13,7 @@ from engines.errors import CellgateError
 from engines.evaluation.cli import evaluate_command
 from engines.offline.cli import classify_command, convert_command
 from engines.quantise.cli import quantise_command
+from engines.tensorrt.cli import build_command
 from engines.training.cli import train_command
 from engines.verify.cli import verify_command
 from streamer.cli.bundle import bundle_command
@@ -84,6 +85,7 @@ app.command("evaluate")(evaluate_command)
 app.command("crossval")(crossval_command)
 app.command("classify")(classify_command)
 app.command("convert")(convert_command)
+app.command("build")(build_command)
 app.command("quantise")(quantise_command)
 app.command("verify")(verify_command)
 app.command("simulate-sort")(simulate_sort_command)
