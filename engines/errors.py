@@ -27,6 +27,10 @@ class InputError(CellgateError):
         self.found = _short(found)
         super().__init__(_line(f"{self.source}: {self.field}: found {self.found}, expected {self.expected}"))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way from one process to another."""
+        return type(self), (self.source, self.field, self.found, self.expected)
+
 
 class BundleError(InputError):
     """A bundle that cannot be used: incomplete, altered, or of another format."""
@@ -44,7 +48,12 @@ class MissingExtraError(CellgateError):
     """A feature needs an optional dependency that is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
+        self.feature, self.extra = feature, extra
         super().__init__(f"{feature} needs the optional dependencies '{extra}': pip install 'cellgate[{extra}]'")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way from one process to another."""
+        return type(self), (self.feature, self.extra)
 
 
 def _line(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,8 @@ from engines.errors import EngineError
 INLINE_BELOW_S = 300e-6
 """A batch that takes less is run on the calling thread: handing it to another one and being woken costs more."""
 
-_TRAILING_S = 1.0
+_SILENT_S = 0.05
+"""A batch that takes longer is asked whether it is over: of one that failed the word may never come."""
 
 
 class LadderEngine:
@@ -49,6 +51,8 @@ class LadderEngine:
         self._closed = False
         self._inline: set[int] = set()
         self._wakeup = Wakeup()
+        # That a batch is over and the word of it are one: between them the loop would clear a word that comes later.
+        self._lock = threading.Lock()
 
     @property
     def bundle(self) -> Bundle:
@@ -113,7 +117,7 @@ class LadderEngine:
         # Copied rather than shared: it costs a hundredth of the inference at most, and the lane owns its memory.
         lane.frames[:n] = frames
         lane.frames[n:] = 0
-        batch = _Batch(lane, slot, n, self._wakeup)
+        batch = _Batch(lane, slot, n, self._wakeup, self._lock)
         try:
             if size in self._inline:
                 lane.run()
@@ -131,9 +135,10 @@ class LadderEngine:
             return None
         batch = self._running.popleft()
         self._free.append(batch.slot)
-        self._wakeup.clear()
-        if self._running and self._running[0].is_over():
-            self._wakeup.set()  # it may have been done before this one
+        with self._lock:
+            self._wakeup.clear()
+            if self._running and self._running[0].is_over():
+                self._wakeup.set()  # it may have been done before this one
         try:
             batch.lane.finish()
         except RuntimeError as error:
@@ -145,17 +150,13 @@ class LadderEngine:
         """Return whether the oldest batch is finished, after waiting for it for as long."""
         if batch.is_over():
             return True
-        if timeout_s > 0:
-            if not batch.lane.wait(timeout_s):
-                return False
-            # The word of it trails the result by microseconds; of a batch that failed it may never come.
-            give_up = time.perf_counter() + _TRAILING_S
-            while not batch.is_over() and time.perf_counter() < give_up:
-                time.sleep(0)
-            if not batch.is_over():
-                batch.finished = time.perf_counter()
+        # Not before `_SILENT_S`: a loop that only looks should not pay for it.
+        if (timeout_s > 0 or batch.age() > _SILENT_S) and batch.lane.wait(timeout_s):
+            batch.over()  # the word of it, if it still comes, is ignored
         elif len(self._running) > 1:
-            self._wakeup.clear()  # a later one may have set it; when the oldest is done it is set again
+            with self._lock:
+                if not batch.is_over():
+                    self._wakeup.clear()  # a later one may have set it; when the oldest is done it is set again
         return batch.is_over()
 
     def fileno(self) -> int:
@@ -173,17 +174,18 @@ class LadderEngine:
         self._lanes.clear()
         if self._release is not None:
             self._release()
-        self._wakeup.close()
+        with self._lock:  # the word of a batch may still come, and the descriptor be another file's by then
+            self._wakeup.close()
 
 
 class _Batch:
     """What is under way: n cells on a lane since `started`."""
 
-    __slots__ = ("_wakeup", "finished", "lane", "n", "slot", "started")
+    __slots__ = ("_lock", "_wakeup", "finished", "lane", "n", "slot", "started")
 
-    def __init__(self, lane: Lane, slot: int, n: int, wakeup: Wakeup) -> None:
+    def __init__(self, lane: Lane, slot: int, n: int, wakeup: Wakeup, lock: threading.Lock) -> None:
         self.lane, self.slot, self.n = lane, slot, n
-        self._wakeup = wakeup
+        self._wakeup, self._lock = wakeup, lock
         self.finished: float | None = None
         self.started = time.perf_counter()
 
@@ -191,7 +193,13 @@ class _Batch:
         """Return whether it is done, well or badly."""
         return self.finished is not None
 
+    def age(self) -> float:
+        """Return for how many seconds it has been under way."""
+        return time.perf_counter() - self.started
+
     def over(self) -> None:
-        """Note that it is done, from whichever thread ran it, and wake the loop."""
-        self.finished = time.perf_counter()
-        self._wakeup.set()
+        """Note that it is done, from whichever thread learns it, and wake the loop; only the first time counts."""
+        with self._lock:
+            if self.finished is None:
+                self.finished = time.perf_counter()
+                self._wakeup.set()

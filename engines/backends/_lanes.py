@@ -100,6 +100,7 @@ class WorkerLane(ABC):
         self._worker = worker
         self.frames, self.outputs = frames, outputs
         self._over = threading.Event()
+        self._over.set()  # nothing was started yet, so there is nothing to wait for
         self._error: str | None = None
 
     @abstractmethod

@@ -153,5 +153,12 @@ def _check_file(directory: Path, entry: FileEntry | GraphEntry, source: Path) ->
 
 
 def pretrained(name: str) -> Path:
-    """Return the directory of a bundle that is shipped with Cellgate (`digital`, `jurkat`)."""
+    """Return the directory of a bundle that is shipped with Cellgate (`digital`, `jurkat`, `jurkat-student`)."""
     return Path(__file__).parent.parent / "pretrained" / name
+
+
+def find_bundle(name: str | Path) -> Path:
+    """Return the directory a bundle's name on a command line means: a path, or a shipped bundle by its name."""
+    bare = str(name)
+    shipped = _PLAIN_NAME.fullmatch(bare) and not Path(bare).exists() and pretrained(bare).is_dir()
+    return pretrained(bare) if shipped else Path(name)

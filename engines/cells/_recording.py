@@ -17,6 +17,15 @@ from engines.errors import CellsError
 Frame = NDArray[np.generic]
 
 
+def plain_text(text: str) -> str:
+    """Return a name or text from a file or folder as every format can hold it: without NUL, and valid Unicode.
+
+    A file name that is no UTF-8 comes from the system with lone surrogates, which no encoder takes; each, and each
+    NUL, becomes U+FFFD.
+    """
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")
+
+
 @dataclass(frozen=True)
 class Cell:
     """One recorded cell.

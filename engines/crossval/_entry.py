@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from engines.cells import Cells
 from engines.crossval._run import run_trials
-from engines.crossval._scheme import Scheme, trials
+from engines.crossval._scheme import Scheme, Trial, trials
 from engines.crossval._summary import Asked, summary
 from engines.crossval._trial import CLASSICAL
 from engines.errors import InputError
+from engines.evaluation import merge_classes, read_class_mix
 from engines.training import Plan
-from engines.training._check import check
+from engines.training._check import Labelled, check, seen_by
 from engines.training._entry import require_extra
 from engines.training._merge import merge
-from engines.training._sha256 import sha256_of
+from engines.training._sha256 import sha256_of, sha256_of_task
 
 
 def crossval(
@@ -68,7 +70,25 @@ def crossval(
         raise InputError("crossval", "jobs", jobs, "1 or more")
     cells = merge(cells, plan.merges)
     labelled = check(cells, plan.channels, plan.guide)
+    asked = asked or Asked()
+    if isinstance(asked.class_mix, Path):  # now, and not after an hour of training
+        asked = replace(asked, class_mix=read_class_mix(asked.class_mix, labelled.classes))
+    if asked.merge:
+        merge_classes(labelled.classes, asked.merge)
     poses = symmetries or (plan.recipe.symmetries,)
     chosen = trials(labelled.labels, labelled.groups, scheme, plan.seed)
-    found = run_trials(labelled, sha256_of(cells), chosen, plan, poses, Path(out), jobs=jobs, quiet=quiet)
-    return summary(found, chosen, labelled.labels, labelled.classes, poses, asked or Asked())
+    _refuse_leaks(labelled, chosen, plan)
+    data = sha256_of(cells) + sha256_of_task(labelled)
+    found = run_trials(labelled, data, chosen, plan, poses, Path(out), jobs=jobs, quiet=quiet)
+    return summary(found, chosen, labelled.labels, labelled.classes, poses, asked, plan)
+
+
+def _refuse_leaks(labelled: Labelled, chosen: list[Trial], plan: Plan) -> None:
+    """Refuse a bundle to start from or follow that was trained on cells a trial is tested on."""
+    for option, bundle in (("init-from", plan.init_from), ("teacher", plan.teacher)):
+        if bundle is None:
+            continue
+        seen = max(int(seen_by(bundle, labelled, trial.parts.test).sum()) for trial in chosen)
+        if seen:
+            found = f"{bundle.manifest.name}, which was trained on {seen} of a trial's test cells"
+            raise InputError("crossval", option, found, "a bundle that was trained on other cells")

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.managers import SyncManager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from rich.console import Console
@@ -51,6 +52,8 @@ def run_trials(
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
     except OSError as error:
         raise InputError("crossval", "out", error.strerror or str(error), "a directory that can be written") from error
     names = {trial.name: identity(data, plan, trial, symmetries) for trial in trials}

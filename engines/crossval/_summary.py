@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.crossval._scheme import Trial
-from engines.crossval._trial import Answer
+from engines.crossval._trial import CLASSICAL, Answer
 from engines.evaluation import figures, read_class_mix
+from engines.training._calibrate import stated_mix
+from engines.training._plan import Plan
 
 HEADLINES = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll")
 
@@ -31,6 +33,7 @@ def summary(
     classes: tuple[str, ...],
     symmetries: tuple[int, ...],
     asked: Asked,
+    plan: Plan,
 ) -> dict[str, object]:
     """Return JSON-able figures.
 
@@ -45,15 +48,15 @@ def summary(
     if isinstance(asked.class_mix, Path):
         asked = replace(asked, class_mix=read_class_mix(asked.class_mix, classes))
     whole = [trial for trial in trials if trial.fraction == max(t.fraction for t in trials)]
-    each = {trial.name: _figures(found, [trial], labels, classes, 0, asked) for trial in trials}
-    pooled = _figures(found, whole, labels, classes, 0, asked)
+    each = {trial.name: _figures(found, [trial], labels, classes, 0, asked, plan) for trial in trials}
+    pooled = _figures(found, whole, labels, classes, 0, asked, plan)
     return {
         "classes": list(classes),
         "trials": [_trial(trial, each[trial.name]) for trial in trials],
         "pooled": pooled,
         "mean": _mean([each[trial.name] for trial in whole]),
         "by_symmetries": {
-            str(poses): _headlines(_figures(found, whole, labels, classes, place, asked))
+            str(poses): _headlines(_figures(found, whole, labels, classes, place, asked, plan))
             for place, poses in enumerate(symmetries)
             if place < next(iter(found.values())).probabilities.shape[0]
         },
@@ -75,11 +78,27 @@ def _figures(
     classes: tuple[str, ...],
     place: int,
     asked: Asked,
+    plan: Plan,
 ) -> dict[str, object]:
     cells = np.concatenate([found[trial.name].cells for trial in chosen])
     probabilities = np.concatenate([found[trial.name].probabilities[place] for trial in chosen])
     mix = None if isinstance(asked.class_mix, Path) else asked.class_mix
-    return figures(probabilities, labels[cells], classes, class_mix=mix, merge=asked.merge)
+    prior = None if mix is None else _prior(chosen, labels, classes, plan)
+    return figures(probabilities, labels[cells], classes, class_mix=mix, prior=prior, merge=asked.merge)
+
+
+def _prior(
+    chosen: list[Trial], labels: NDArray[np.int64], classes: tuple[str, ...], plan: Plan
+) -> dict[str, float] | None:
+    """Return the class mix the answers take for granted, over all trials; None for the labels' own (the baseline)."""
+    if plan.network == CLASSICAL:
+        return None
+    mix = np.zeros(len(classes))
+    for trial in chosen:
+        shares = np.bincount(labels[trial.parts.train], minlength=len(classes)) / len(trial.parts.train)
+        stated = stated_mix(shares, plan.recipe.prior_balance, plan.recipe.prior_floor)
+        mix += len(trial.parts.test) * stated
+    return dict(zip(classes, (mix / mix.sum()).tolist(), strict=True))
 
 
 def _trial(trial: Trial, found: dict[str, object]) -> dict[str, object]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,15 +81,18 @@ def save(found: Answer, path: Path, name: str) -> None:
     part = path.with_suffix(".part")
     with part.open("wb") as stream:
         np.savez(stream, cells=found.cells, probabilities=found.probabilities, identity=np.array(name))
+        stream.flush()
+        os.fsync(stream.fileno())
     part.replace(path)
 
 
 def load(path: Path, name: str) -> Answer | None:
     """Return the answer kept on disk, None where there is none of this identity."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        # Opened here: NumPy leaves a file that is no archive open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
             if str(kept["identity"]) != name:
                 return None
             return Answer(kept["cells"], kept["probabilities"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, zipfile.BadZipFile):
         return None

@@ -86,24 +86,26 @@ def crossval_command(
         init_from=named(init_from),
         teacher=named(teacher),
         seed=seed,
-        threads=threads or max(1, (os.cpu_count() or 1) // jobs),
+        threads=threads or max(1, (os.cpu_count() or 1) // max(1, jobs)),
         device=device,
     )
     scheme = _scheme(folds, repeats, fractions, per_class, plan, by_group=leave_one_group_out)
     opened = open_labelled(cells, seed, groups, hint)
     asked = Asked(class_mix, parse_merges(report_merge or []))
-    poses = tuple(int(_number(text, "symmetries")) for text in symmetries.split(",")) if symmetries else ()
+    poses = tuple(_whole(text, "symmetries") for text in symmetries.split(",")) if symmetries else ()
     for count in poses:
         dataclasses.replace(plan.recipe, symmetries=count)  # refuses a number that cannot be, by name
+    if json_file is not None and (json_file.is_dir() or not json_file.parent.is_dir()):
+        raise InputError(json_file, "json", "no file in a folder that is there", "a file that can be written")
     try:
         found = crossval(opened, out=out, scheme=scheme, plan=plan, symmetries=poses, asked=asked, jobs=jobs)
     except KeyboardInterrupt:
         typer.echo(f"\ninterrupted; the same command goes on from what is in {out}", err=True)
         raise typer.Exit(130) from None
     found = {"command": command_of(context, "crossval"), "cells": len(opened), "plan": plan.facts(), **found}
-    if json_file is not None:
-        json_file.write_text(json.dumps(found, indent=2) + "\n")
     _show(found)
+    if json_file is not None:
+        _write(found, json_file)
 
 
 def _scheme(
@@ -115,7 +117,7 @@ def _scheme(
         raise InputError("crossval", "scheme", " and ".join(chosen), "one of them")
     common = Scheme(
         fractions=tuple(_number(text, "fractions") for text in fractions.split(",")),
-        per_class=tuple(int(_number(text, "per-class")) for text in per_class.split(",")) if per_class else (),
+        per_class=tuple(_whole(text, "per-class") for text in per_class.split(",")) if per_class else (),
         keep_groups=plan.keep_groups,
         validation=plan.recipe.validation,
         test=plan.recipe.test,
@@ -132,6 +134,20 @@ def _number(text: str, field: str) -> float:
         return float(text)
     except ValueError:
         raise InputError("crossval", field, text, "numbers, comma separated") from None
+
+
+def _whole(text: str, field: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError("crossval", field, text, "whole numbers, comma separated") from None
+
+
+def _write(found: dict[str, Any], path: Path) -> None:
+    try:
+        path.write_text(json.dumps(found, indent=2) + "\n")
+    except OSError as error:
+        raise InputError(path, "json", error.strerror or str(error), "a file that can be written") from error
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from engines.bundle import Bundle, Precision, load_bundle, pretrained
+from engines.bundle import Bundle, Precision, find_bundle, load_bundle
 from engines.cells import HINT_HELP, bare_hint, open_cells, parse_hints, skipped_lines
 from engines.errors import InputError
 from engines.evaluation._channels import parse_channel_map
@@ -109,8 +109,7 @@ def load(bundle: str) -> Bundle:
 
     Raises `BundleError` where neither is there.
     """
-    shipped = pretrained(bundle) if bundle in ("jurkat", "digital") else None
-    return load_bundle(shipped if shipped is not None and not Path(bundle).exists() else bundle)
+    return load_bundle(find_bundle(bundle))
 
 
 def _command(words: Mapping[str, object], bundle: str, cells: str) -> str:

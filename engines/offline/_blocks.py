@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.bundle import Bundle, fingerprints
-from engines.cells._recording import Cell, Frame, Recording
+from engines.cells._recording import Cell, Frame, Recording, plain_text
 from engines.errors import InputError
 from engines.fit import fit_into
 
@@ -156,7 +156,7 @@ class _Growing:
                 values.extend([None] * (at + 1 - len(values)))
         self._index.append(index)
         self._labels.append(cell.label)
-        self._groups.append(cell.group)
+        self._groups.append(plain_text(cell.group))
         self._times.append(np.nan if cell.trigger_s is None else cell.trigger_s)
 
     def done(self, end: int) -> Block:
@@ -195,7 +195,7 @@ def _problem(frame: Frame, recording: Recording) -> str | None:
 def _plain(value: Any) -> Fact:
     """Return a fact as a plain number or text; whole numbers beyond 64 bits become text."""
     if isinstance(value, str):
-        return value
+        return plain_text(value)
     if isinstance(value, bool | int | np.integer | np.bool_):
         whole = int(value)
         return whole if -(2**63) <= whole < 2**63 else str(whole)

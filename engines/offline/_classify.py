@@ -60,24 +60,30 @@ def classified(engine: Engine, blocks: Iterable[Block], batch: int) -> Iterator[
     """Yield each block with the predictions of its batches.
 
     A block is handed out once the first batch of the next one is under way, so that what the caller does with it costs
-    the engine no time.
+    the engine no time. If reading or the engine fails then, the block that is done comes first, then the error.
     """
     done: tuple[Block, list[Predictions]] | None = None
-    for block in blocks:
-        found: list[Predictions] = []
-        for at in range(0, len(block), batch):
-            engine.submit(block.frames[at : at + batch])
-            if done is not None:
-                try:
-                    yield done
-                except GeneratorExit:
-                    _wait(engine)
-                    raise
-                done = None
-            found.append(_wait(engine))
-        if done is not None:  # a block without cells, only skipped ones
+    try:
+        for block in blocks:
+            found: list[Predictions] = []
+            for at in range(0, len(block), batch):
+                engine.submit(block.frames[at : at + batch])
+                if done is not None:
+                    finished, done = done, None
+                    try:
+                        yield finished
+                    except GeneratorExit:
+                        _wait(engine)
+                        raise
+                found.append(_wait(engine))
+            if done is not None:  # a block without cells, only skipped ones
+                finished, done = done, None
+                yield finished
+            done = block, found
+    except BaseException:
+        if done is not None:
             yield done
-        done = block, found
+        raise
     if done is not None:
         yield done
 

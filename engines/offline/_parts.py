@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     engine: str
     embedding: bool
     channels: tuple[int, ...]
+    classes: str = "[]"
+    """The names, as JSON: a label in a part is a place in them."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,13 +171,16 @@ class Parts:
         self.skipped.update(part.skipped)
 
 
-def identity(path: Path) -> str:
-    """Return a SHA-256 that changes when cells do: of names, sizes and times, and of a file's first and last MiB."""
+def identity(path: Path, *, without: Iterable[Path] = ()) -> str:
+    """Return a SHA-256 that changes when cells do: of names, sizes and times, and of a file's first and last MiB.
+
+    Of a folder all files below it count, but those in `without` and what is in them.
+    """
     digest = hashlib.sha256()
     try:
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            state = file.stat()
-            name = file.relative_to(path).as_posix() if file != path else ""
+        for file in _files_below(path, without) if path.is_dir() else [path]:
+            state = _state(file)
+            name = os.path.relpath(file, path) if file != path else ""
             digest.update(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\n".encode(errors="surrogateescape"))
         if path.is_file():
             with path.open("rb") as file_:
@@ -184,6 +190,24 @@ def identity(path: Path) -> str:
     except OSError as error:
         raise InputError(path, "file", error.strerror or str(error), "a readable file or folder") from error
     return digest.hexdigest()
+
+
+def _files_below(path: Path, without: Iterable[Path]) -> list[Path]:
+    """Return the files, sorted; no folders, whose times change with whatever is put into them."""
+    ours = {(file.parent.resolve(), file.name) for file in without}
+    found = []
+    for folder, folders, files in os.walk(path):
+        real = Path(folder).resolve()
+        folders[:] = [name for name in folders if (real, name) not in ours]
+        found += [Path(folder, name) for name in files if (real, name) not in ours]
+    return sorted(found)
+
+
+def _state(file: Path) -> os.stat_result:
+    try:
+        return file.stat()
+    except OSError:  # a link to nothing is no cell, and no reason to stop
+        return file.lstat()
 
 
 def _arrays(found: Predictions, embedding: bool) -> dict[str, NDArray[np.float32]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.bundle import Bundle
-from engines.cells._recording import Recording
+from engines.cells._recording import Recording, plain_text
 from engines.offline._blocks import Fact
 from engines.offline._parts import Part, Parts
 from engines.results import About, Chunk, Column, Dtype, Head, Results, distinct, merged_labels
@@ -36,7 +36,7 @@ def table_of(parts: Parts, recording: Recording, bundle: Bundle, *, embedding: b
     own = [*_OWN, *(f"p({name})" for name in spec.classes)]
     measured = distinct([*own, *spec.outputs.measurements])[len(own) :]
     columns += [Column(name, "float32", "measurement") for name in measured]
-    labels, own_codes = merged_labels(recording.classes)
+    labels, own_codes = merged_labels([_text(name) for name in recording.classes])
     columns += [Column("label", "code", labels=labels)] if recording.classes else []
     columns += [Column("seen", "bool")] if found.seen else []
     texts = [("group", "group", found.groups)] if found.groups is None or any(found.groups) else []
@@ -84,7 +84,7 @@ class _Look:
         self.timed = self.seen = False
         rows = 0
         for part in parts.parts():
-            self.groups = _more(self.groups, part.groups)
+            self.groups = _more(self.groups, map(_text, part.groups))
             for name in dict.fromkeys([*self.facts, *part.facts]):
                 values = part.facts.get(name, [None] * len(part.groups))
                 before = self.facts.get(name, "float64" if rows and len(part.groups) else "int64")
@@ -126,7 +126,7 @@ def _typed(values: list[Any], column: Column) -> NDArray[Any]:
 
 
 def _text(value: Fact) -> str:
-    return "" if value is None else str(value).replace("\0", "�")
+    return "" if value is None else plain_text(str(value))
 
 
 def _classes(probabilities: NDArray[np.float32]) -> NDArray[np.int32]:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.cells import Recording
-from engines.cells._recording import Frame
+from engines.cells._recording import Frame, plain_text
 from engines.errors import CellsError, InputError, MissingExtraError
-from engines.results import replacing
+from engines.results import distinct, replacing
 
 FORMAT, VERSION = "cellgate-frames", 1
 _CHUNK_BYTES, _WAITING_BYTES = 1 << 20, 32 << 20
@@ -114,9 +114,15 @@ def _write(recording: Recording, frames: Any, column: Any) -> int:
         column("groups", np.array(groups))
     if not np.isnan(triggers).all():
         column("trigger_s", np.array(triggers, np.float64))
-    for name, values in facts.items():
-        column(f"facts/{name.replace('/', '|')}", _numbers(values))
+    for name, values in zip(distinct(map(_fact_name, facts)), facts.values(), strict=True):
+        column(f"facts/{name}", _numbers(values))
     return len(labels)
+
+
+def _fact_name(name: str) -> str:
+    """Return the name as one step of a path; one that begins with a dot is a place or a store's own file there."""
+    step = plain_text(name).replace("/", "|").replace("\\", "|")
+    return step if step and not step.startswith(".") else f"fact:{step}"
 
 
 class _Sink:

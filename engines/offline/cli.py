@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shlex
 from collections import Counter
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from engines.cells import HINT_HELP, bare_hint, parse_hints
+from engines.cells._recording import plain_text
 from engines.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,17 +49,17 @@ def classify_command(
 ) -> None:
     """Classify recorded cells and write a table of results."""
     from engines.backends import open_engine
-    from engines.bundle import load_bundle, pretrained
+    from engines.bundle import find_bundle, load_bundle
     from engines.offline._blocks import channels_of
     from engines.offline._classify import classify
-    from engines.offline._parts import Parts, RunInfo, identity
+    from engines.offline._parts import Parts, RunInfo
     from engines.offline._progress import progress
     from engines.offline._table import table_of
 
     _check_out(cells, out)
     hints = parse_hints(hint)
     told = [bare_hint(text) for text in hint or []]
-    loaded = load_bundle(pretrained(bundle.name) if _shipped(bundle) else bundle)
+    loaded = load_bundle(find_bundle(bundle))
     command = _command(cells, bundle, out, channels_map, embedding, engine, precision, batch, told)
     with ExitStack() as stack:
         recording = stack.enter_context(_open(cells, hints))
@@ -65,18 +68,19 @@ def classify_command(
         stack.callback(running.close)
         run = RunInfo(
             # A run read with other hints is one of other cells.
-            cells=" ".join((PurePath(cells).name, *sorted(told))),
-            cells_sha256=identity(Path(cells)) if Path(cells).exists() else cells,
+            cells=plain_text(" ".join((PurePath(cells).name, *sorted(told)))),
+            cells_sha256=_identity(cells, hints.get("table"), out),
             bundle_sha256=loaded.sha256,
             engine=running.name,
             embedding=embedding,
             channels=tuple(picked),
+            classes=json.dumps(recording.classes),
         )
         opened = Counter(recording.skipped)
-        parts = Parts(out.with_name(f"{out.name}.parts"), run, resume=resume)
         running.warm()
+        parts = Parts(_parts_of(out), run, resume=resume)
         try:
-            with progress(len(recording), PurePath(cells).name) as report:
+            with progress(len(recording), plain_text(PurePath(cells).name)) as report:
                 classify(recording, running, parts, picked=picked, batch=batch, progress=report)
         except BaseException:
             typer.echo(f"unfinished: {parts.end} of {len(recording)} cells are kept; --resume goes on", err=True)
@@ -111,15 +115,29 @@ def convert_command(
         raise InputError("--size", "size", size, "height x width in pixels, such as 40x40")
     wanted = None if match is None else (int(match[1]), int(match[2]))
     done = convert(source, out, size=wanted, hints=parse_hints(hint))
-    typer.echo(f"{out}: {done.count} {done.what}")
+    typer.echo(plain_text(f"{out}: {done.count} {done.what}"))
     _tell_skipped(done.skipped)
+
+
+def _parts_of(out: Path) -> Path:
+    return out.with_name(f"{out.name}.parts")
+
+
+def _identity(cells: str, table: str | None, out: Path) -> str:
+    """Return what tells these cells and the table of their labels from others; what we write may lie among them."""
+    from engines.offline._parts import identity
+
+    if not Path(cells).exists():
+        return cells
+    found = identity(Path(cells), without=(_parts_of(out), out, out.with_name(f"{out.name}.json")))
+    return found if table is None else hashlib.sha256((found + identity(Path(table))).encode()).hexdigest()
 
 
 def _finish(recording: Recording, results: Results, out: Path) -> None:
     from engines.results import write_results
 
     rows = _write_rtdc(recording, results, out) if out.suffix.lower() == RTDC else write_results(results, out)
-    typer.echo(f"{out}: {rows} cells")
+    typer.echo(plain_text(f"{out}: {rows} cells"))
 
 
 def _tell_skipped(skipped: Mapping[str, int]) -> None:
@@ -150,12 +168,6 @@ def _check_out(cells: str, out: Path) -> None:
         raise InputError(out, "--out", "the cells themselves", "another file")
 
 
-def _shipped(bundle: Path) -> bool:
-    from engines.bundle import pretrained
-
-    return bundle.name == str(bundle) and not bundle.exists() and pretrained(bundle.name).is_dir()
-
-
 def _open(cells: str, hints: dict[str, Any]) -> Recording:
     from engines.cells import is_digital, open_cells, open_recording
 
@@ -184,7 +196,7 @@ def _about(
     from engines.results import About
 
     return About(
-        cells=PurePath(cells).name,
+        cells=plain_text(PurePath(cells).name),
         bundle=bundle.manifest.name,
         bundle_sha256=bundle.sha256,
         engine=engine,
@@ -192,8 +204,8 @@ def _about(
         command=command,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         totals={"cells": rows, "skipped": sum(skipped.values())},
-        info={key: str(value) for key, value in recording.about.items()},
-        notes=tuple(f"skipped {count}: {reason}" for reason, count in skipped.items()),
+        info={plain_text(key): plain_text(str(value)) for key, value in recording.about.items()},
+        notes=tuple(plain_text(f"skipped {count}: {reason}") for reason, count in skipped.items()),
     )
 
 
@@ -237,4 +249,4 @@ def _command(
     words += [word for hint in hints for word in ("--hint", hint)]
     words += ["--embedding"] * embedding + ([] if names is None else ["--channels-map", names])
     words += ["--engine", engine, "--precision", precision, "--batch", str(batch)]
-    return shlex.join(words)
+    return plain_text(shlex.join(words))

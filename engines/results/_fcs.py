@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engines.results._fcs_plan import Plan, matrix, plan_of
 from engines.results._table import About, Head, Results, ascii_json
-from engines.results._values import printable
+from engines.results._values import distinct, printable
 
 DELIMITER = "\x0c"
 """Between keywords and values: a form feed, which no value holds, since all are printable. So nothing is escaped."""
@@ -78,9 +78,11 @@ def _keywords(head: Head, plan: Plan) -> dict[str, str]:
     if plan.time is not None:
         keywords["$TIMESTEP"] = f"{plan.time_step_s:.15g}"
     keywords |= _when(about) | _losses(about) | _who(about)
+    # Keywords are the same to FCS whatever their capitals.
+    names = distinct(printable(column.name).upper() for column in head.columns)
     keywords |= {
-        f"CELLGATE_CODES_{column.name.upper()}": ascii_json(column.labels)
-        for column in head.columns
+        f"CELLGATE_CODES_{name}": ascii_json(column.labels)
+        for name, column in zip(names, head.columns, strict=True)
         if column.dtype == "code" and column.labels
     }
     left_out = [column.name for column, limbs in zip(head.columns, plan.limbs, strict=True) if not limbs]

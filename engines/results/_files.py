@@ -71,8 +71,11 @@ def write_results(results: Results, path: Path) -> int:
 
 
 def is_results(path: Path) -> bool:
-    """Tell whether a file is a table in one of the formats, by what it holds."""
-    return any(fits(path) for fits, _ in _READERS)
+    """Tell whether a file is a table in one of the formats, by what it holds; `InputError` where it cannot be read."""
+    try:
+        return any(fits(path) for fits, _ in _READERS)
+    except OSError as error:
+        raise InputError(path, "file", error.strerror or str(error), "a file that can be read") from error
 
 
 def read_results(path: Path) -> Results:

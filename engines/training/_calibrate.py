@@ -82,6 +82,13 @@ def calibrate(
     return Calibration(weighting, float(np.exp((low + high) / 2)), towards)
 
 
+def stated_mix(shares: Floats, balance: float, floor: float) -> NDArray[np.float64]:
+    """Return the `(K,)` shares that calibrated probabilities take for granted; see `Recipe.prior_balance`."""
+    known = np.asarray(shares, np.float64)
+    mix: NDArray[np.float64] = known * np.exp(_towards(known, balance, floor))
+    return mix
+
+
 def negative_log_likelihood(logits: Floats, labels: NDArray[np.integer]) -> float:
     """Return the mean −log softmax(logits)[label] of `(n, K)` logits, in nats."""
     shifted = np.asarray(logits, np.float64)

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.bundle import Dtype
+from engines.bundle import Bundle, Dtype, fingerprints
 from engines.cells._cells import Cells
 from engines.errors import CellsError, InputError
 
@@ -48,6 +48,11 @@ class Labelled:
         """Return raw counts `(m, C, H, W)` of the channels the network is shown, C-contiguous."""
         return np.ascontiguousarray(self.frames[where][:, list(self.shown)])
 
+    def fingerprints(self, where: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return the cells' fingerprints `(m,)`, read a part at a time."""
+        parts = [where[start : start + _CHUNK] for start in range(0, len(where), _CHUNK)]
+        return np.concatenate([np.zeros(0, np.uint64), *(fingerprints(self.take(part)) for part in parts)])
+
 
 def check(cells: Cells, channels: tuple[str, ...] | None, guide: str | None) -> Labelled:
     """Choose channels (None for all but the guide), leave out classes without a cell.
@@ -85,6 +90,15 @@ def check(cells: Cells, channels: tuple[str, ...] | None, guide: str | None) -> 
         classes,
         cast("Dtype", cells.frames.dtype.name),
     )
+
+
+def seen_by(bundle: Bundle, labelled: Labelled, where: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which of these cells a bundle was trained on; none where it needs channels that are not shown."""
+    names = bundle.manifest.input.channels
+    if not set(names) <= set(labelled.channels) or not len(where):
+        return np.zeros(len(where), np.bool_)
+    places = [labelled.channels.index(name) for name in names]
+    return bundle.seen(np.ascontiguousarray(labelled.take(where)[:, places]))
 
 
 def _labels(cells: Cells) -> tuple[NDArray[np.int64], tuple[str, ...]]:

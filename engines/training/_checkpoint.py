@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import warnings
 from dataclasses import dataclass, replace
@@ -41,7 +42,10 @@ class Checkpoint:
         import torch
 
         part = self.path.with_suffix(".part")
-        torch.save({"identity": self.identity, "state": state}, part)
+        with part.open("wb") as stream:
+            torch.save({"identity": self.identity, "state": state}, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
         part.replace(self.path)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:

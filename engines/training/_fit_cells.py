@@ -23,6 +23,7 @@ from engines.training._plan import Plan
 from engines.training._pool import Pool
 from engines.training._preprocess import Scaling, fit_scaling
 from engines.training._split import Split
+from engines.training._symmetric import Symmetric
 from engines.training._teacher import Teacher
 from engines.training._train import Fitted, Material, Report, fit, predict
 from engines.training._unfamiliar import Unfamiliarity
@@ -86,7 +87,8 @@ def fit_cells(
     fitted = [_member(number, labelled, material, plan, checkpoint, report) for number in range(recipe.members)]
     network = fitted[0].network if len(fitted) == 1 else Ensemble([member.network for member in fitted]).eval()
     front = front.cpu()
-    logits, apart = predict(network, validation, front)
+    asked = Symmetric(network, recipe.symmetries).eval()
+    logits, apart = predict(asked, validation, front)
     calibration = calibrate(
         logits.numpy(),
         labels[parts.validation],
@@ -95,7 +97,7 @@ def fit_cells(
         prior_balance=recipe.prior_balance,
         prior_floor=recipe.prior_floor,
     )
-    _, embedding = predict(network, known, front)
+    _, embedding = predict(asked, known, front)
     unfamiliarity = Unfamiliarity(embedding.numpy(), labels[known.where], apart.numpy())
     classifier = Classifier(
         network, front, scaling, calibration, unfamiliarity, recipe.clip, *size, symmetries=recipe.symmetries

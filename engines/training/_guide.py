@@ -91,9 +91,12 @@ def guide_targets(frames: NDArray[np.generic]) -> Tensor:
     within ±3, so that debris and saturated cells do not rule the loss.
     """
     height, width = frames.shape[2:]
-    counts = torch.from_numpy(frames.astype(np.float32)).flatten(2)
+    scaling = fit_scaling(frames)
+    # Integer counts as they are; floats may be of any unit, and logarithms want numbers above 1.
+    unit = 1.0 if frames.dtype.kind == "u" else float(scaling.scales[0]) / 100
+    counts = torch.from_numpy(frames.astype(np.float32) / np.float32(unit)).flatten(2)
     background = Background(height, width)(counts)
-    measure = Measure(torch.from_numpy(fit_scaling(frames).thresholds), height, width)
+    measure = Measure(torch.from_numpy(scaling.thresholds / np.float32(unit)), height, width)
     columns = [MEASUREMENTS.index(name) for name in FORETOLD]
     values = measure(counts - background, background)[:, columns].clamp(min=1.0).log()
     standard: Tensor = (values - values.mean(dim=0)) / values.std(dim=0).clamp(min=1e-6)

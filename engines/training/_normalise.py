@@ -24,7 +24,7 @@ def normaliser(kind: Normalise, cells: Pool) -> nn.Module:
     if kind == "percentile":
         return Percentile(*cells.frames.shape[2:])
     if kind == "quantile":
-        return Quantile(cells.take(torch.arange(min(len(cells), _LEARNED_FROM))))
+        return Quantile(cells.take(torch.linspace(0, len(cells) - 1, min(len(cells), _LEARNED_FROM)).long()))
     return nn.Identity()
 
 
@@ -71,6 +71,12 @@ class Quantile(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Return the reference's values in the order of the frame's own."""
         flat = frames.flatten(2)
-        order = flat.topk(flat.shape[2], dim=2).indices
-        values = self.reference.expand_as(flat)
-        return torch.zeros_like(flat).scatter(2, order, values).reshape(frames.shape)
+        values, order = flat.topk(flat.shape[2], dim=2)
+        # Equal pixels get the mean of the values of their ranks: which of them comes first is each engine's own affair.
+        step = (values[..., 1:] != values[..., :-1]).to(values.dtype)
+        run = torch.cat((torch.zeros_like(values[..., :1]), step), dim=2).cumsum(dim=2).long()
+        none = torch.zeros_like(values)
+        sums = none.scatter_add(2, run, self.reference.expand_as(values))
+        sizes = none.scatter_add(2, run, torch.ones_like(values))
+        shared = (sums / sizes.clamp(min=1)).gather(2, run)
+        return none.scatter(2, order, shared).reshape(frames.shape)

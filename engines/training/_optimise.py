@@ -23,11 +23,14 @@ def optimiser(
         chosen = torch.optim.SGD(groups, recipe.learning_rate, recipe.momentum, nesterov=True)
     else:
         chosen = torch.optim.AdamW(groups, recipe.learning_rate)
+    total = max(2, recipe.epochs * steps)
+    # PyTorch divides by warmup · total − 1.
+    warmup = recipe.warmup if abs(recipe.warmup * total - 1) > 1e-6 else recipe.warmup * 0.99
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         chosen,
         recipe.learning_rate,
-        total_steps=max(2, recipe.epochs * steps),
-        pct_start=recipe.warmup,
+        total_steps=total,
+        pct_start=warmup,
         cycle_momentum=False,
     )
     return chosen, schedule

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from engines.bundle import Bundle
+from engines.errors import InputError
 from engines.training._merge import Merges
 from engines.training._recipe import Recipe
 
@@ -48,6 +49,13 @@ class Plan:
     seed: int = 0
     threads: int | None = None
     device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no run could use."""
+        if self.threads is not None and self.threads < 1:
+            raise InputError("training", "threads", self.threads, "1 or more")
+        if not 0 <= self.seed < 1 << 62:
+            raise InputError("training", "seed", self.seed, "0 or more")
 
     def facts(self) -> dict[str, object]:
         """Return all that the result depends on, JSON-able."""

@@ -54,7 +54,8 @@ def fit_scaling(frames: NDArray[np.generic]) -> Scaling:
     # Noiseless channels (rendered, or saturated) still need a threshold a count can pass, and a scale to divide by.
     return Scaling(
         np.maximum(scales, 1e-6).astype(np.float32),
-        np.maximum(_NOISES * noise, 0.5).astype(np.float32),
+        # Half a count; floats may be of any unit.
+        np.maximum(_NOISES * noise, 0.5 if frames.dtype.kind == "u" else 1e-3 * scales).astype(np.float32),
         (levels / len(frames)).astype(np.float32),
     )
 

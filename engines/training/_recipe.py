@@ -118,6 +118,8 @@ class Recipe:
             ("batch", self.batch >= 2, "2 or more: batch norm needs two cells"),
             ("optimiser", self.optimiser in ("sgd", "adam"), "sgd or adam"),
             ("learning_rate", self.learning_rate > 0, "above 0"),
+            ("momentum", 0 < self.momentum < 1, "above 0, below 1"),
+            ("label_smoothing", 0 <= self.label_smoothing < 1, "0 or more, below 1"),
             ("warmup", 0 < self.warmup < 1, "between 0 and 1"),
             ("clip", self.clip > 0, "above 0"),
             ("prior_balance", 0 <= self.prior_balance <= 1, "0 to 1"),

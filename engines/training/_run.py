@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TypedDict, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.bundle import Bundle, InputSpec, OutputSpec, Precision, fingerprints, write_bundle
+from engines.bundle import Bundle, InputSpec, OutputSpec, Precision, write_bundle
 from engines.cells._cells import Cells
 from engines.errors import EngineError, InputError
 from engines.evaluation import figures
 from engines.quantise import add_int8
 from engines.training import _measure, _unfamiliar
-from engines.training._check import Labelled, check
+from engines.training._check import Labelled, check, seen_by
 from engines.training._checkpoint import NAME, Checkpoint, identity_of
 from engines.training._export import OPSET, Classifier, classify, export
 from engines.training._fit_cells import fit_cells
@@ -29,7 +29,7 @@ from engines.training._parity import parity
 from engines.training._plan import Plan
 from engines.training._progress import progress
 from engines.training._provenance import provenance
-from engines.training._sha256 import sha256_of
+from engines.training._sha256 import sha256_of, sha256_of_task
 from engines.training._split import Split, split
 from engines.training._weights import pack
 from engines.verify import Material
@@ -46,9 +46,11 @@ def run(cells: Cells, plan: Plan, out: Path, *, resume: bool, command: str, quie
     recipe = plan.recipe
     groups = labelled.groups if plan.keep_groups else None
     parts = split(labelled.labels, validation=recipe.validation, test=recipe.test, seed=plan.seed, groups=groups)
-    parts = _without_twins(labelled, parts)
+    parts = _without_twins(labelled, parts, plan)
     data = sha256_of(cells)
-    checkpoint = Checkpoint(out / NAME, identity_of({"data": data, **plan.facts()}), resume)
+    checkpoint = Checkpoint(
+        out / NAME, identity_of({"data": data, "task": sha256_of_task(labelled), **plan.facts()}), resume
+    )
     with settings(plan):
         with progress(recipe.epochs, quiet=quiet) as report:
             trained = fit_cells(labelled, parts, plan, checkpoint=checkpoint, report=report)
@@ -62,7 +64,7 @@ def run(cells: Cells, plan: Plan, out: Path, *, resume: bool, command: str, quie
             cast("int", trained.network.embedding), (*_measure.names(labelled.channels), _unfamiliar.NAME)
         ),
         graphs={"fp32": (model, OPSET)},
-        seen=fingerprints(labelled.take(parts.looked_at)),
+        seen=_seen(labelled, parts, plan),
         weights=pack(trained.network),
         training=provenance(cells, data, plan, trained, parts, command),
         metrics=metrics,
@@ -121,14 +123,29 @@ def _prepare(out: Path) -> None:
         raise InputError("training", "out", out.name, "a name of letters, digits, '.', '_', '-', at most 64")
     try:
         out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
     except OSError as error:
         raise InputError("training", "out", error.strerror or str(error), "a directory that can be written") from error
 
 
-def _without_twins(labelled: Labelled, parts: Split) -> Split:
-    """Leave test cells out whose frames are, byte for byte, among those looked at: they would test memory."""
-    seen = fingerprints(labelled.take(parts.looked_at))
-    return replace(parts, test=parts.test[~np.isin(fingerprints(labelled.take(parts.test)), seen)])
+def _seen(labelled: Labelled, parts: Split, plan: Plan) -> NDArray[np.uint64]:
+    """Return the fingerprints of all cells that shaped the weights: also those of a bundle they started from."""
+    own = labelled.fingerprints(parts.looked_at)
+    source = plan.init_from
+    if source is None or source.manifest.seen is None:
+        return own
+    theirs = np.fromfile(source.path / source.manifest.seen.file, dtype="<u8").astype(np.uint64)
+    return np.concatenate((own, theirs))
+
+
+def _without_twins(labelled: Labelled, parts: Split, plan: Plan) -> Split:
+    """Leave out test cells that this run, or a bundle it starts from or follows, has looked at, byte for byte."""
+    known = np.isin(labelled.fingerprints(parts.test), labelled.fingerprints(parts.looked_at))
+    for bundle in (plan.init_from, plan.teacher):
+        if bundle is not None:
+            known |= seen_by(bundle, labelled, parts.test)
+    return replace(parts, test=parts.test[~known])
 
 
 def _metrics(classifier: Classifier, model: bytes, labelled: Labelled, test: NDArray[np.int64]) -> dict[str, object]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from engines.bundle import Bundle
 from engines.errors import BundleError, InputError
 
 HEAD = "head."
+_FIRST = "members.0."
 
 
 def pack(network: nn.Module) -> bytes:
@@ -49,7 +51,10 @@ def start_from(network: nn.Module, name: str, bundle: Bundle) -> None:
     if bundle.manifest.weights is None:
         raise BundleError(source, "weights", "nothing", "weights: a bundle made by `cellgate train`")
     fresh = network.state_dict()
-    for key, value in _unpack(bundle).items():
+    kept = _unpack(bundle)
+    if any(key.startswith("members.") for key in kept):  # an ensemble: its first member
+        kept = {key.removeprefix(_FIRST): value for key, value in kept.items() if key.startswith(_FIRST)}
+    for key, value in kept.items():
         if key.startswith(HEAD):
             continue
         if key not in fresh or fresh[key].shape != value.shape:
@@ -57,6 +62,9 @@ def start_from(network: nn.Module, name: str, bundle: Bundle) -> None:
             found = f"{key} of shape {tuple(value.shape)}"
             raise InputError("training", "init-from", found, f"{expected}: as many channels, and frames of its size")
         fresh[key] = value
+    lacking = [key for key in fresh if not key.startswith(HEAD) and key not in kept]
+    if lacking:
+        raise BundleError(source, "weights", f"no {lacking[0]}", "all of the network's")
     network.load_state_dict(fresh)
 
 
@@ -68,5 +76,5 @@ def _unpack(bundle: Bundle) -> dict[str, torch.Tensor]:
         # Opened here: NumPy leaves a file that is no archive open.
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: torch.from_numpy(np.array(archive[name])) for name in archive.files}
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, zlib.error, zipfile.BadZipFile) as error:
         raise BundleError(file, "weights", str(error), "a whole .npz of arrays") from error

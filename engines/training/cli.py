@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from engines.bundle import Bundle, load_bundle, pretrained
+from engines.bundle import Bundle, find_bundle, load_bundle
 from engines.cells import HINT_HELP, Cells, bare_hint, open_cells, parse_hints, skipped_lines
 from engines.errors import InputError
 from engines.evaluation import parse_merges
@@ -96,10 +96,7 @@ def open_labelled(cells: str, seed: int, groups: str | None, hint: list[str] | N
 
 def named(bundle: str | None) -> Bundle | None:
     """Load a bundle by its directory or, for a shipped one, by its name."""
-    if bundle is None:
-        return None
-    shipped = "/" not in bundle and not Path(bundle).exists() and pretrained(bundle).is_dir()
-    return load_bundle(pretrained(bundle) if shipped else bundle)
+    return None if bundle is None else load_bundle(find_bundle(bundle))
 
 
 def changed(recipe: Recipe, texts: list[str]) -> Recipe:

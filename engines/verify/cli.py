@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
 import msgspec
 import typer
 
 from engines.backends import ENGINES
-from engines.bundle import Bundle, Precision, load_bundle, pretrained
+from engines.bundle import Bundle, Precision, find_bundle, load_bundle
 from engines.cells import HINT_HELP, Cells, open_cells, parse_hints
 from engines.errors import InputError
 from engines.verify._compare import compare
@@ -18,7 +17,7 @@ from engines.verify._material import Material, material
 from engines.verify._verdict import MIN_CELLS, Verdict
 
 MOST_CELLS = 20_000
-RENDERED_CELLS = 2_000
+RENDERED_CELLS = 6_000
 
 
 def verify_command(
@@ -54,8 +53,7 @@ def verify_command(
 
 def load(bundle: str) -> Bundle:
     """Load the bundle in a directory of this name or, where there is none, the shipped one."""
-    shipped = pretrained(bundle) if bundle in ("jurkat", "digital") else None
-    return load_bundle(shipped if shipped is not None and not Path(bundle).exists() else bundle)
+    return load_bundle(find_bundle(bundle))
 
 
 def parse_precision(command: str, precision: str) -> Precision:

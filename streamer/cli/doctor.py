@@ -46,7 +46,7 @@ def doctor_command(
     with console.status("engines…") as status:
         engines = list(
             check_engines(
-                checked.path, progressed=lambda name: status.update(f"engine {name}: load, compile, compare…")
+                checked.path, progressed=lambda name: status.update(Text(f"engine {name}: load, compile, compare…"))
             )
         )
     works = any(engine.works for engine in engines)
@@ -85,15 +85,15 @@ def _show(result: Examination) -> None:
     for title, facts in (("machine", result.machine), ("libraries", result.libraries)):
         table = Table("", "", "what to do", title=title, title_justify="left", box=None)
         for fact in facts:
-            table.add_row(fact.name, Text(fact.found, _STYLES[fact.state]), Text(fact.remedy or ""))
+            table.add_row(Text(fact.name), Text(fact.found, _STYLES[fact.state]), Text(fact.remedy or ""))
         console.print(table, "")
     table = Table("engine", "", "one cell", "best batch", "what to do", box=None, title_justify="left")
-    table.title = f"engines, on bundle {result.bundle}"
+    table.title = Text(f"engines, on bundle {result.bundle}", "table.title")
     for engine in result.engines:
         one = "" if engine.one_cell_us is None else f"{engine.one_cell_us:,.0f} µs"
         best = "" if engine.best_batch is None else f"{engine.best_batch}: {engine.cells_per_s or 0:,.0f} cells/s"
         found = Text(engine.found, "green" if engine.works else "yellow")
-        table.add_row(engine.name, found, one, best, Text(engine.remedy or ""))
+        table.add_row(Text(engine.name), found, one, best, Text(engine.remedy or ""))
     console.print(table, "")
     working = [engine.name for engine in result.engines if engine.works]
     console.print(f"{', '.join(working)} can run" if working else "no engine works", soft_wrap=True, markup=False)

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from engines.cells import HINT_HELP, Recording, Summary, contact_sheet, open_recording, parse_hints, summarise
+from engines.cells._recording import plain_text
 from engines.errors import InputError
 
 _MOST = 40
@@ -29,6 +30,7 @@ def info_command(
     """Say what recorded cells are in a file or folder, whatever its format."""
     with open_recording(file, **parse_hints(hint)) as cells:
         summary = summarise(cells, look_at=look_at)
+        summary.name = plain_text(summary.name)
         if sheet is not None:
             _write_sheet(cells, sheet)
     if json:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engines.cells._recording import plain_text
 from engines.cells.folder._pattern import Namer
 from engines.cells.folder._walk import ImageFile, natural
 from engines.errors import InputError
@@ -62,7 +63,8 @@ def collect(images: list[ImageFile], name_of: Namer, asked: tuple[str, ...] | No
         if missing:
             found.skipped[f"channel {missing[0] or 'without a name'}: no image"] += 1
         else:
-            found.cells.append(Files(name, tuple(paths[channel] for channel in wanted), label, group))
+            files = tuple(paths[channel] for channel in wanted)
+            found.cells.append(Files(plain_text(name), files, plain_text(label), plain_text(group)))
     return found
 
 

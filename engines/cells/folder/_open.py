@@ -10,9 +10,11 @@ from engines.cells.folder._collect import collect
 from engines.cells.folder._pattern import common_namer, given_namer
 from engines.cells.folder._recording import FolderRecording, class_names
 from engines.cells.folder._walk import Walk, check_levels, find_levels, holds_images, listing
-from engines.errors import CellsError
+from engines.errors import CellsError, InputError
 
 _LOOK_AT = 2000
+_MOST_CLASSES = 32_000
+"""Labels are int16."""
 
 
 def sniff_folder(path: Path, head: bytes) -> bool:
@@ -61,7 +63,7 @@ def open_folder(
     CellsError
         No images, or none that can be read as a cell.
     InputError
-        Levels or a pattern that cannot be, or a channel that is not there.
+        Levels or a pattern that cannot be, a channel that is not there, or too many classes.
     MissingExtraError
         Pillow or tifffile is needed and not installed.
     """
@@ -86,6 +88,9 @@ def open_folder(
     found.skipped.update(walk.skipped)
     if not found.cells:
         raise CellsError(root, "cells", "; ".join(found.skipped) or "none", "at least one whole cell")
+    classes = class_names(found.cells)
+    if len(classes) > _MOST_CLASSES:
+        raise InputError(root, "classes", len(classes), f"at most {_MOST_CLASSES}; say what the folders are by levels")
     about = {"folders": "/".join(parts) or "none", "files": "one per cell"}
     if found.channels:
         about["files"] = "one per cell and channel"
@@ -94,4 +99,4 @@ def open_folder(
     if found.left_out:
         about["channels left out"] = ", ".join(f"{name or '(none)'} ({n})" for name, n in found.left_out.items())
     named = asked if not found.channels else None
-    return FolderRecording(root, found, class_names(found.cells), about, named)
+    return FolderRecording(root, found, classes, about, named)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.cells._recording import Cell, Frame, Recording
+from engines.cells._recording import Cell, Frame, Recording, plain_text
 from engines.cells._size import spread
 from engines.cells.folder._collect import Collected, Files
 from engines.cells.folder._images import read_image
@@ -40,8 +40,10 @@ class FolderRecording(Recording):
         self._named = bool(collected.channels)
         self.classes = classes
         self._labels = {name: index for index, name in enumerate(classes)}
-        self.about = about
-        self.skipped: Counter[str] = Counter(collected.skipped)
+        self.about = {key: plain_text(text) for key, text in about.items()}
+        self.skipped: Counter[str] = Counter()
+        for reason, count in collected.skipped.items():
+            self.skipped[plain_text(reason)] += count
         self._look(collected, names)
 
     def _look(self, collected: Collected, names: tuple[str, ...] | None) -> None:
@@ -62,7 +64,7 @@ class FolderRecording(Recording):
             expected = f"cells that can be read; the first of {len(self._files)} says: {error}"
             raise CellsError(self._root, "cells", "none of those looked at", expected)
         (planes, self.dtype), _ = kinds.most_common(1)[0]
-        self.channels = collected.channels or _plane_names(planes)
+        self.channels = tuple(map(plain_text, collected.channels)) or _plane_names(planes)
         if names is not None and not self._named:
             if len(names) != planes or len(set(names)) != planes:
                 raise InputError(self._root, "channels", names, f"{planes} distinct names, one per channel")
@@ -82,7 +84,9 @@ class FolderRecording(Recording):
             raise CellsError(files.paths[0], "dtype", frame.dtype.name, self.dtype.name)
         if len(frame) != len(self.channels):
             raise CellsError(files.paths[0], "channels", len(frame), str(len(self.channels)))
-        where = files.paths[0].relative_to(self._root).as_posix()
+        if frame.dtype.kind == "f" and not np.isfinite(frame).all():
+            raise CellsError(files.paths[0], "pixels", "NaN or infinite values", "finite ones")
+        where = plain_text(files.paths[0].relative_to(self._root).as_posix())
         return Cell(frame, self._labels.get(files.label, -1), files.group, facts={"cell": files.name, "file": where})
 
     def _frame(self, files: Files) -> Frame:

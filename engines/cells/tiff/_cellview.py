@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.cells._recording import Cell, Recording
+from engines.cells._recording import Cell, Recording, plain_text
 from engines.cells.tiff._pages import Page, iter_pages
 from engines.cells.tiff._read import read_pages
 from engines.cells.tiff._structure import MAGICS
@@ -105,7 +105,7 @@ class _CellView(Recording):
         self.dtype = np.dtype("float32")
         self.about = {}
         self.skipped = Counter()
-        self.classes = tuple(sorted({gates.get(name, "") for name in names} - {""}))
+        self.classes = tuple(sorted({plain_text(gates.get(name, "")) for name in names} - {""}))
         self._labels = {name: index for index, name in enumerate(self.classes)}
         self._several = len({self._run(name) for name in names}) > 1
         self._page_names: tuple[str, ...] | None = None
@@ -149,8 +149,8 @@ class _CellView(Recording):
         if not np.isfinite(frame).all():
             raise CellsError(file, "pixels", "NaN or infinite values", "finite ones")
         match = _NAME.fullmatch(name)
-        facts: dict[str, float | int | str] = {"file": name}
+        facts: dict[str, float | int | str] = {"file": plain_text(name)}
         if match:
             facts["object"] = int(match["object"])
-        label = self._labels.get(self._gates.get(name, ""), -1)
-        return Cell(frame, label, self._run(name) if self._several else "", None, facts)
+        label = self._labels.get(plain_text(self._gates.get(name, "")), -1)
+        return Cell(frame, label, plain_text(self._run(name)) if self._several else "", None, facts)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.cells._recording import Cell, Recording
+from engines.cells._recording import Cell, Recording, plain_text
 from engines.cells.tiff._ome import parse_ome
 from engines.cells.tiff._pages import Page, iter_pages
 from engines.cells.tiff._read import read_pages
@@ -118,7 +118,7 @@ class _ImageStream(Recording):
         if not self._cells:
             what = f"no cell with all of {', '.join(self.channels)}" if numbers else "no such files"
             raise CellsError(source, "cells", what, "files <population>_<object>_ChN.ome.tif, one for each channel")
-        self.classes = tuple(sorted({key[1].lower() for key, _ in self._cells} - {""}))
+        self.classes = tuple(sorted({plain_text(key[1].lower()) for key, _ in self._cells} - {""}))
         self._labels = {name: index for index, name in enumerate(self.classes)}
         self._describe(self._first_pages())
 
@@ -166,7 +166,7 @@ class _ImageStream(Recording):
         images = [read_pages(self._folder / name, [page])[0] for name, page in zip(names, pages, strict=True)]
         return Cell(
             frame=np.stack(images),
-            label=self._labels.get(population.lower(), -1),
+            label=self._labels.get(plain_text(population.lower()), -1),
             group=parse_ome(pages[0].description).dataset,
-            facts={"object": number, "population": population},
+            facts={"object": number, "population": plain_text(population)},
         )

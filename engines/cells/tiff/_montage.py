@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.cells._recording import Cell, Recording
+from engines.cells._recording import Cell, Recording, plain_text
 from engines.cells.tiff._cellview import sniff_cellview
 from engines.cells.tiff._imagestream import sniff_imagestream
 from engines.cells.tiff._montage_files import CHANNEL_FILE, Montage, list_montages
@@ -135,7 +135,7 @@ class _Montages(Recording):
         self.name, self._montages, self._layout = str(source), montages, layout
         self.skipped = Counter()
         self.shape = layout.tile
-        self.classes = tuple(sorted({montage.class_name for montage in montages} - {""}))
+        self.classes = tuple(sorted({plain_text(montage.class_name) for montage in montages} - {""}))
         self._grids: list[tuple[int, int]] = []
         self._held: tuple[int, Planes] | None = None
         filled = [self._scan(index) for index in range(len(montages))]
@@ -196,8 +196,8 @@ class _Montages(Recording):
         frame = self._layout.cut(self._planes(which), number, grid)
         if frame.dtype.kind == "f" and not np.isfinite(frame).all():
             raise CellsError(montage.files[0], "pixels", "NaN or infinite values", "finite ones")
-        label = self.classes.index(montage.class_name) if montage.class_name else -1
-        return Cell(frame, label, "", None, {"montage": montage.name, "tile": number})
+        label = self.classes.index(plain_text(montage.class_name)) if montage.class_name else -1
+        return Cell(frame, label, "", None, {"montage": plain_text(montage.name), "tile": number})
 
     def cells(self, start: int = 0) -> Iterator[Cell]:
         """Yield the cells in order; the montage held is let go of at the end."""

@@ -301,3 +301,31 @@ def test_a_decompression_bomb_is_refused_by_its_size(tmp_path, sides):
     recording = open_recording(tmp_path)
     assert len(list(recording)) == 1
     assert recording.skipped.total() == 1
+
+
+def test_a_name_that_is_no_utf8(tmp_path):
+    write_image(tmp_path / "made" / "1.png", gray(1))
+    try:
+        (tmp_path / "made").rename(tmp_path / os.fsdecode(b"bl\xfc"))
+    except OSError:
+        pytest.skip("this file system has no such names")
+    recording = open_recording(tmp_path)
+    assert recording.classes == ("bl\ufffd",)
+    assert (recording[0].label, recording[0].facts["file"]) == (0, "bl\ufffd/1.png")
+
+
+def test_counts_that_are_no_numbers_are_damage(tmp_path):
+    for number, value in enumerate((1, np.nan, np.inf, 2)):
+        write_image(tmp_path / "a" / f"{number}.tif", gray(value, dtype=np.float32))
+    recording = open_recording(tmp_path)
+    assert [cell.frame[0, 0, 0] for cell in recording] == [1, 2]
+    assert recording.skipped == {"pixels: NaN or infinite values": 2}
+
+
+def test_more_classes_than_labels_can_say(tmp_path, monkeypatch):
+    monkeypatch.setattr("engines.cells.folder._open._MOST_CLASSES", 2)
+    for label in "abc":
+        write_image(tmp_path / label / "1.png", gray(1))
+    with pytest.raises(InputError, match="levels"):
+        open_folder(tmp_path)
+    assert len(open_folder(tmp_path, levels="group")) == 3

@@ -52,6 +52,16 @@ def test_cells_channels_and_classes_come_from_the_names(tmp_path):
     assert [cell.frame[:, 0, 0].tolist() for cell in cells] == [[302, 310], [2, 10], [102, 110], [202, 210]]
 
 
+def test_a_population_that_is_no_utf8(tmp_path):
+    try:
+        export(tmp_path, [(os.fsdecode(b"bl\xfc"), 1), ("b", 1)])
+    except OSError:
+        pytest.skip("this file system has no such names")
+    recording = open_imagestream(tmp_path)
+    assert recording.classes == ("b", "bl\ufffd")
+    assert [(cell.label, cell.facts["population"]) for cell in recording] == [(0, "b"), (1, "bl\ufffd")]
+
+
 def test_the_description_gives_pixel_size_group_and_channel_names(tmp_path):
     recording = open_imagestream(export(tmp_path, [("a", 1)], channels=(1,)))
     assert recording.pixel_um == pytest.approx(0.33)

@@ -102,7 +102,7 @@ def test_a_run_that_broke_off_goes_on(toy_engine, tmp_path):
     with pytest.raises(RuntimeError, match="plug"):
         run(broken, toy_engine, tmp_path / "p", embedding=True)
     parts = Parts(tmp_path / "p", RunInfo(**RUN, embedding=True), resume=True)
-    assert 0 < parts.end <= 1200
+    assert parts.end == 1025, "all blocks that were read whole"
     whole = toy_recording(2000, damaged=[3, 1500])
     found = values_of(table(whole, toy_engine, tmp_path / "p", embedding=True, resume=True))
     assert whole.skipped.total() == 1, "what was read before is not read again"
@@ -215,3 +215,32 @@ def test_whoever_stops_taking_ends_the_reader():
     count = len(made)
     assert count <= 4
     assert len(made) == count
+
+
+def test_names_with_nul_or_without_meaning_get_through(toy_engine, tmp_path):
+    facts = [{"note": "x\0"}, {"note": "\udcff"}, {}]
+    recording = toy_recording(3, groups=["a\0b", "\udce9", ""], facts=facts)
+    recording.classes = ("d\0", "\udcfe", "blinding")
+    results = table(recording, toy_engine, tmp_path / "p")
+    columns = {column.name: column for column in results.head.columns}
+    assert columns["group"].labels == ("a\ufffdb", "\ufffd")
+    assert columns["label"].labels == ("d\ufffd", "\ufffd", "blinding")
+    assert values_of(results)["group"].tolist() == [0, 1, -1]
+    assert columns["note"].labels == ("x\ufffd", "\ufffd")
+
+
+def test_a_submit_that_fails_loses_no_finished_block(toy_bundle):
+    engine = ScriptedEngine(toy_bundle)
+    blocks = iter(blocks_of(toy_recording(1100), toy_bundle, [0, 1], batch=8))
+
+    def failing():
+        yield next(blocks)
+        engine.fail_submit = 1
+        yield next(blocks)
+
+    taken = []
+    with pytest.raises(EngineError, match="at submit"):
+        for block, _ in classified(engine, failing(), 8):
+            taken.append(block.end)
+    engine.close()
+    assert taken == [512]

@@ -1,6 +1,8 @@
 """`cellgate classify` and `cellgate convert` as a user meets them."""
 
 import csv
+import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -10,9 +12,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from engines.errors import CellgateError, InputError, MissingExtraError
+from engines.errors import CellgateError, EngineError, InputError, MissingExtraError
 from engines.offline.cli import classify_command, convert_command
 from engines.results import read_results
+from tests.support.engines import ScriptedEngine
 from tests.support.tables import sample, values_of
 from tests.support.toy import CHANNELS, CLASSES, toy_frames, write_toy_bundle
 
@@ -185,3 +188,86 @@ def test_cells_and_results_are_not_turned_into_each_other(tmp_path, cells):
     assert run("convert", cells, tmp_path / "x.npz", "--size", "9x6").exit_code == 0
     with np.load(tmp_path / "x.npz") as made:
         assert made["frames"].shape == (50, 2, 9, 6)
+
+
+def test_a_result_among_the_cells_goes_on_and_a_dangling_link_is_no_trouble(tmp_path):
+    from engines.offline.cli import _identity
+
+    cells, out = tmp_path / "cells", tmp_path / "cells" / "r.csv"
+    (cells / "dim").mkdir(parents=True)
+    (cells / "dim" / "1.png").write_bytes(b"1")
+    (cells / "dim" / "gone.png").symlink_to("nowhere")
+    before = _identity(str(cells), None, out)
+    (cells / "r.csv.parts").mkdir()
+    (cells / "r.csv.parts" / "part-000000.npz").write_bytes(b"2")
+    (cells / "r.csv.json").write_bytes(b"{}")
+    assert _identity(str(cells), None, out) == before
+    (cells / "dim" / "2.png").write_bytes(b"3")
+    assert _identity(str(cells), None, out) != before
+
+
+def test_another_table_of_labels_is_another_run(tmp_path, cells):
+    from engines.offline.cli import _identity
+
+    gates = tmp_path / "gates.csv"
+    gates.write_text("path;gate\na;G1\n")
+    before = _identity(str(cells), str(gates), tmp_path / "r.csv")
+    gates.write_text("path;gate\na;G22\n")
+    assert _identity(str(cells), str(gates), tmp_path / "r.csv") != before
+
+
+def test_a_run_goes_on_only_with_the_same_classes(toy_bundle, tmp_path, cells, monkeypatch):
+    import engines.results
+
+    def full(*_):
+        raise InputError("r.csv", "file", "No space left on device", "a file that can be written")
+
+    words = ["classify", cells, "--bundle", toy_bundle.path, "--out", tmp_path / "r.csv", "--resume"]
+    with monkeypatch.context() as patch:
+        patch.setattr(engines.results, "write_results", full)
+        run(*words)
+    said = json.loads((tmp_path / "r.csv.parts" / "run.json").read_text())
+    assert json.loads(said["classes"]) == list(CLASSES)
+    (tmp_path / "r.csv.parts" / "run.json").write_text(json.dumps(said | {"classes": "[]"}))
+    assert run(*words).exception.field == "classes"
+
+
+def test_an_engine_that_does_not_warm_up_leaves_nothing_behind(toy_bundle, tmp_path, cells, monkeypatch):
+    import engines.backends
+
+    engine = ScriptedEngine(toy_bundle)
+
+    def broken():
+        raise EngineError("toy: does not compile")
+
+    monkeypatch.setattr(engine, "warm", broken)
+    monkeypatch.setattr(engines.backends, "open_engine", lambda *_args, **_options: engine)
+    result = run("classify", cells, "--bundle", toy_bundle.path, "--out", tmp_path / "r.csv")
+    assert isinstance(result.exception, EngineError)
+    assert [path.name for path in tmp_path.iterdir()] == ["cells.npz"]
+
+
+def test_cells_whose_names_are_no_utf8(toy_bundle, tmp_path, monkeypatch):
+    import engines.results
+
+    tifffile = pytest.importorskip("tifffile")
+    root = tmp_path / os.fsdecode(b"ce\xfclls")
+    try:
+        (root / os.fsdecode(b"d\xfc")).mkdir(parents=True)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    for number, frame in enumerate(toy_frames(np.arange(5) % 3)):
+        tifffile.imwrite(root / os.fsdecode(b"d\xfc") / f"{number}.tif", frame)
+    out = root / "r.csv"
+
+    def full(*_):
+        raise InputError(out, "file", "No space left on device", "a file that can be written")
+
+    words = ["classify", root, "--bundle", toy_bundle.path, "--out", out, "--hint", f"channels={','.join(CHANNELS)}"]
+    with monkeypatch.context() as patch:
+        patch.setattr(engines.results, "write_results", full)
+        assert isinstance(run(*words).exception, InputError)
+    assert run(*words, "--resume").exit_code == 0
+    head = read_results(out).head
+    assert head.about.cells == "ce\ufffdlls"
+    assert next(column.labels for column in head.columns if column.name == "label") == ("d\ufffd",)

@@ -64,3 +64,10 @@ def test_a_zarr_store_is_not_written_over(tmp_path):
     (tmp_path / "r.zarr").mkdir()
     with pytest.raises(InputError, match="something there"):
         write_zarr(Fake(toy_frames([0])), tmp_path / "r.zarr")
+
+
+def test_facts_of_any_name(written):
+    names = ["a/b", "a|b", ".", "..", "", "Area", "area", "x\0", "\udcff"]
+    _, back = written(toy_recording(3, facts=[{name: place for place, name in enumerate(names)}] * 3))
+    with back:
+        assert sorted(back[0].facts.values()) == list(range(len(names)))

@@ -45,7 +45,7 @@ def test_the_new_bundle_has_both_graphs_and_says_how_they_compare(digital, added
     assert figures["seen_cells"] == 0
     assert figures["changed_share"] <= 0.005
     assert figures["share_of_multiply_adds"] > 0.9
-    assert added.quantised.kept_float == ("/network/head/Gemm",)
+    assert [name.rsplit("/", 2)[-2:] for name in added.quantised.kept_float] == [["head", "Gemm"]]
 
 
 def test_the_int8_engine_opens_and_passes_on_other_cells(added):
@@ -107,13 +107,13 @@ def test_commands_quantise_and_verify(tmp_path, monkeypatch):
     app.command("quantise")(quantise_command)
     app.command("verify")(verify_command)
     monkeypatch.setattr(sys.modules["engines.quantise._speed"], "_SECONDS", 0.05)
-    made = CliRunner().invoke(app, ["quantise", "digital", "--cells", "digital:900"], catch_exceptions=False)
+    made = CliRunner().invoke(app, ["quantise", "digital", "--cells", "digital:2500"], catch_exceptions=False)
     assert made.exit_code == 0
     assert "2 of 3 layers quantised" in made.output
     assert "batch 32" in made.output
     assert "written: digital-int8" in made.output
     checked = CliRunner().invoke(
-        app, ["verify", "digital-int8", "--precision", "int8", "--cells", "digital:900"], catch_exceptions=False
+        app, ["verify", "digital-int8", "--precision", "int8", "--cells", "digital:2500"], catch_exceptions=False
     )
     assert checked.exit_code == 0
     assert "none the bundle was trained on" in checked.output
@@ -125,7 +125,7 @@ def test_the_jurkat_bundle_in_int8_answers_alike_on_cells_it_has_not_seen(jurkat
     bundle = load_bundle(pretrained("jurkat"))
     added = add_int8(bundle, material(bundle, open_cells(jurkat_file)), tmp_path / "jurkat")
     verdict = added.verdict
-    assert verdict.cells == 1338 and added.seen == 0
+    assert verdict.cells == 669 and added.seen == 0
     assert verdict.changed_classes <= 6
     assert verdict.accuracy > verdict.reference_accuracy - 0.003
     assert verdict.mean_probability_error < 0.002

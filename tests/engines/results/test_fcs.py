@@ -109,3 +109,12 @@ def test_limbs_are_exact_in_float32(values, limbs):
     whole = np.array(values, np.int64)
     parts = [part.astype(np.float32) for part in split(whole, limbs)]
     assert np.array_equal(join(parts, whole.dtype), whole)
+
+
+def test_columns_that_differ_in_capitals_keep_their_labels(tmp_path):
+    columns = (Column("class", "code", labels=("a",)), Column("Class", "code", labels=("b",)))
+    chunk = Chunk({column.name: np.zeros(3, np.int32) for column in columns})
+    write_results(Results(Head(columns=columns), lambda: iter([chunk])), tmp_path / "r.fcs")
+    _, keywords, _ = read_by_hand(tmp_path / "r.fcs")
+    labels = {value for key, value in keywords.items() if key.startswith("CELLGATE_CODES_")}
+    assert labels == {'["a"]', '["b"]'}

@@ -175,3 +175,15 @@ def test_labels_that_repeat_share_a_code():
     labels, codes = merged_labels(["a", "", "a", "b"])
     assert labels == ("a", "code 1", "b")
     assert codes.tolist() == [0, 1, 0, 2]
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "r.fcs"
+    path.write_bytes(b"FCS3.1")
+
+    def refused(*_args, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(path), "open", refused)
+    with pytest.raises(InputError, match="Permission denied"):
+        is_results(path)

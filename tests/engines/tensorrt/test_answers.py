@@ -113,7 +113,7 @@ def _retrained(bundle, path):
 
     shutil.copytree(bundle.path, path)
     model = onnx.load(path / "fp32.onnx")
-    head = next(tensor for tensor in model.graph.initializer if tensor.name == "network.head.weight")
+    head = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("head.weight"))
     head.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(head)[::-1].copy(), head.name))
     (path / "fp32.onnx").write_bytes(model.SerializeToString())
     manifest = json.loads((path / "manifest.json").read_text())

@@ -38,3 +38,13 @@ def test_a_bundle_that_was_changed_is_refused_before_any_engine(toy_bundle, tmp_
     done = doctor("--bundle", str(copy))
     assert done.returncode != 0
     assert "sha256" in done.stderr
+
+
+def test_names_with_markup_are_shown_as_they_are(capsys):
+    from engines.doctor import EngineCheck, Fact
+    from streamer.cli.doctor import Examination, _show
+
+    fields = dict.fromkeys(EngineCheck.__struct_fields__) | {"name": "[/engine]", "found": "nothing", "works": False}
+    _show(Examination(False, [Fact("[/fact]", "x")], [], [EngineCheck(**fields)], "[/bundle]", ""))
+    told = capsys.readouterr().out
+    assert all(name in told for name in ("[/engine]", "[/fact]", "[/bundle]"))

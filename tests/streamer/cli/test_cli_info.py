@@ -1,6 +1,7 @@
 """`cellgate info`: what is in a file, as text, as JSON and as a picture."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -105,3 +106,13 @@ def test_what_is_no_recording_is_one_line(tmp_path):
     (tmp_path / "x").write_text("hello")
     with pytest.raises(CellsError, match="text: hello"):
         info(tmp_path / "x")
+
+
+def test_a_folder_whose_name_is_no_utf8(folder, tmp_path, capsys):
+    odd = tmp_path / os.fsdecode(b"bl\xfc")
+    try:
+        folder.rename(odd)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    info(odd, json=True)
+    assert json.loads(capsys.readouterr().out)["name"].endswith("bl\ufffd")

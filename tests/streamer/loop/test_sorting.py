@@ -166,7 +166,8 @@ def test_ways_that_cannot_be_are_told_in_one_line(start_streamer, sections, word
     streamer = start_streamer(sections=sections, wait=False)
     assert streamer.process.wait(60) == 2
     assert words in streamer.text()
-    assert len(streamer.text().strip().splitlines()) == 1
+    # Beside what the log says of the engine that was chosen.
+    assert len([line for line in streamer.text().strip().splitlines() if " INFO " not in line]) == 1
 
 
 def test_distances_are_those_of_the_counter_though_its_mapping_moves(start_streamer):
