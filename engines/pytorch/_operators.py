@@ -135,10 +135,25 @@ def _gather(a: Attributes, x: Tensor, indices: Tensor) -> Tensor:
 
 
 def _scatter(a: Attributes, x: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
-    if a.get("reduction", "none") != "none":
-        raise NotImplementedError(f"reduction {a['reduction']}")
     axis = a.get("axis", 0)
-    return x.scatter(axis, torch.where(indices < 0, indices + x.shape[axis], indices), updates)
+    places = torch.where(indices < 0, indices + x.shape[axis], indices)
+    reduction = a.get("reduction", "none")
+    if reduction == "add":
+        return x.scatter_add(axis, places, updates)
+    if reduction != "none":
+        raise NotImplementedError(f"reduction {reduction}")
+    return x.scatter(axis, places, updates)
+
+
+def _gather_elements(a: Attributes, x: Tensor, indices: Tensor) -> Tensor:
+    axis = a.get("axis", 0)
+    return x.gather(axis, torch.where(indices < 0, indices + x.shape[axis], indices))
+
+
+def _cumulative_sum(a: Attributes, x: Tensor, axis: Tensor) -> Tensor:
+    if a.get("exclusive", 0) or a.get("reverse", 0):
+        raise NotImplementedError("exclusive or reverse")
+    return x.cumsum(int(axis))
 
 
 def _top_k(a: Attributes, x: Tensor, k: Ints) -> tuple[Tensor, Tensor]:
@@ -201,6 +216,7 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "ConstantOfShape": _full,
     "Conv": layers.conv,
     "DequantizeLinear": layers.dequantize,
+    "CumSum": _cumulative_sum,
     "Div": _div,
     "Equal": _plain(torch.eq),
     "Exp": _plain(torch.exp),
@@ -208,6 +224,7 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "Flatten": _flatten,
     "Floor": _plain(torch.floor),
     "Gather": _gather,
+    "GatherElements": _gather_elements,
     "Gemm": layers.gemm,
     "GlobalAveragePool": layers.global_average_pool,
     "GlobalMaxPool": layers.global_max_pool,

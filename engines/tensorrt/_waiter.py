@@ -67,7 +67,8 @@ class Waiter:
         self._flights.put(None)
         self._thread.join(timeout_s)
         ended = not self._thread.is_alive()
-        self._wakeup.close()
+        with self._landed:  # a thread that was not waited for may be writing to it
+            self._wakeup.close()
         return ended
 
     def _run(self) -> None:
