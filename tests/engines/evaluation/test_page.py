@@ -3,7 +3,6 @@ import re
 import sys
 import zlib
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
@@ -17,40 +16,7 @@ from engines.evaluation import Evaluation, Found, Made, UnknownClass, format_pag
 from engines.evaluation._embedding_map import lay_out, principal_components
 from engines.evaluation._groups import group_figures
 from engines.evaluation._png import encode_png
-
-VOID = {"meta", "br", "img"}
-
-
-class Page(HTMLParser):
-    """Checks that every element is closed in order, and gathers the text, tags and attributes."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.open, self.tags, self.attributes, self.words = [], [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
+from tests.support.page import Page
 
 
 def evaluation(k=3, n=60, *, names=None, right=0.8, side=9, channels=("brightfield", "darkfield"), **options):
