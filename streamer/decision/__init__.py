@@ -1,6 +1,6 @@
 """Decisions: gates, verdicts, and the socket on which they leave."""
 
-from streamer.decision._decide import Verdicts, decide
+from streamer.decision._decide import Verdict, Verdicts, decide, decide_one
 from streamer.decision._gates import MAX_WAYS, Gates
 from streamer.decision._gating_file import with_gating_file
 from streamer.decision._gatingml_read import parse_gatingml, read_gatingml
@@ -13,9 +13,11 @@ __all__ = [
     "Gates",
     "Outlet",
     "Spec",
+    "Verdict",
     "Verdicts",
     "check_abstention",
     "decide",
+    "decide_one",
     "format_gatingml",
     "parse_gatingml",
     "read_gatingml",

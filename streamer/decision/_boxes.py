@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,10 @@ class Boxes:
             low, high = np.array(spans, np.float64).reshape(-1, 2).T
             self._low = low if scaled else low.astype(np.float32)
             self._high = high if scaled else high.astype(np.float32)
+        self._spans = [
+            list(zip(columns[a:b], self._low[a:b].tolist(), self._high[a:b].tolist(), strict=True))
+            for a, b in pairwise([*first, len(columns)])
+        ]
         self._columns = None if columns == list(range(len(column))) else np.array(columns, np.intp)
         self._first = None if first == list(range(len(columns))) else np.array(first, np.intp)
 
@@ -62,6 +67,10 @@ class Boxes:
         if self._first is None:
             return inside
         return np.logical_and.reduceat(inside, self._first, axis=1)
+
+    def holds(self, box: int, values: Sequence[float]) -> bool:
+        """Tell whether one box, by its place in `gates`, holds the cell with these features: as for many cells."""
+        return all(low <= values[column] < high for column, low, high in self._spans[box])
 
 
 def _is_box(gate: GateSection) -> bool:

@@ -23,6 +23,16 @@ class Verdicts(NamedTuple):
     reason: NDArray[np.uint8]
 
 
+class Verdict(NamedTuple):
+    """The verdict on one cell, in plain numbers."""
+
+    class_: int
+    confidence: float
+    gate: int
+    way: int
+    reason: int
+
+
 def decide(
     cells: Cells,
     in_time: NDArray[np.bool_] | None,
@@ -53,7 +63,17 @@ def decide(
     probabilities = cells if isinstance(cells, np.ndarray) else cells.probabilities
     if len(probabilities) == 1:
         late = in_time is not None and not in_time[0]
-        return _decide_one(cells, probabilities[0], late, gates, min_confidence, armed, max_unfamiliarity)
+        one = decide_one(
+            cells, late, gates, min_confidence=min_confidence, armed=armed, max_unfamiliarity=max_unfamiliarity
+        )
+        # Views of what is there already: making five arrays of one would cost as much as the rules.
+        return Verdicts(
+            _CODES[one.class_ + 1 : one.class_ + 2],
+            probabilities[0, one.class_ : one.class_ + 1],
+            _CODES[one.gate + 1 : one.gate + 2],
+            _BYTES[one.way : one.way + 1],
+            _BYTES[one.reason : one.reason + 1],
+        )
     class_ = probabilities.argmax(axis=1).astype(np.int16)
     confidence = probabilities.max(axis=1)
     gate = gates.assign(cells)
@@ -72,20 +92,21 @@ def decide(
     return Verdicts(class_, confidence, gate, way, reason)
 
 
-def _decide_one(
+def decide_one(
     cells: Cells,
-    probabilities: NDArray[np.float32],
     late: bool,
     gates: Gates,
+    *,
     min_confidence: float,
     armed: bool,
-    max_unfamiliarity: float | None,
-) -> Verdicts:
+    max_unfamiliarity: float | None = None,
+) -> Verdict:
     """Decide on a single cell: the rules of `decide`, in its order, at a third of the cost of arrays of one."""
+    probabilities = cells[0] if isinstance(cells, np.ndarray) else cells.probabilities[0]
     class_ = int(probabilities.argmax())
-    confidence = probabilities[class_]
-    gate = int(gates.assign(cells)[0])
-    way = int(gates.way_of[gate])
+    confidence = probabilities[class_]  # float32 as it is: a bar is compared with it as with many cells
+    gate = gates.assign_one(cells)
+    way = gates.way_codes[gate]
     if late:
         reason = Reason.LATE
     elif not confidence >= min_confidence:
@@ -99,17 +120,8 @@ def _decide_one(
     elif not armed:
         reason = Reason.DISARMED
     else:
-        reason = Reason.KEPT
-    if reason:
-        way = 0
-    # Views of what is there already: making five arrays of one would cost as much as the rules.
-    return Verdicts(
-        _CODES[class_ + 1 : class_ + 2],
-        probabilities[class_ : class_ + 1],
-        _CODES[gate + 1 : gate + 2],
-        _BYTES[way : way + 1],
-        _BYTES[reason : reason + 1],
-    )
+        return Verdict(class_, float(confidence), gate, way, int(Reason.KEPT))
+    return Verdict(class_, float(confidence), gate, 0, int(reason))
 
 
 def _unfamiliar(cells: Cells, gates: Gates, most: float) -> NDArray[np.bool_]:

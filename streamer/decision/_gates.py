@@ -46,6 +46,8 @@ class Gates:
         Names of all gates, and the names of all ways; way 0 is waste.
     way_of
         `(gates + 1,)` uint8: the way of each gate; the last entry, reached by gate -1, is waste.
+    way_codes
+        The same in plain numbers.
 
     Raises
     ------
@@ -63,7 +65,8 @@ class Gates:
         self.ways: tuple[str, ...] = (WASTE, *dict.fromkeys(named))
         if len(self.ways) > MAX_WAYS:
             raise InputError("config", "gate.way", ", ".join(self.ways[1:]), f"at most {MAX_WAYS - 1} ways")
-        self.way_of = np.array([*(self.ways.index(gate.way or WASTE) for gate in gates), 0], np.uint8)
+        self.way_codes = [*(self.ways.index(gate.way or WASTE) for gate in gates), 0]
+        self.way_of = np.array(self.way_codes, np.uint8)
         sorting = [g for g, gate in enumerate(gates) if gate.way is not None]
         sorting.sort(key=lambda g: -gates[g].priority)
         self._sorting = np.array(sorting, np.intp)
@@ -73,6 +76,8 @@ class Gates:
         self._boxes = Boxes(gates, self._features.column)
         self._steps = steps_of(gates, order, self._features.column)
         self._plain = not self._steps and sorting == list(range(len(gates)))
+        # Without steps every gate is a box alone, and box b is gate b.
+        self._boxes_alone = sorting if not self._steps and len(self._boxes.gates) == len(gates) else None
 
     def assign(self, cells: Cells) -> NDArray[np.int16]:
         """Return the sorting gate of each of n cells, `(n,)` int16; -1 for a cell in none.
@@ -85,6 +90,17 @@ class Gates:
         if self._plain:
             return _first(self._boxes(self._features(cells)))
         return self._code[_first(self.member(cells)[:, self._sorting])]
+
+    def assign_one(self, cells: Cells) -> int:
+        """Return what `assign` returns, for a single cell: plain numbers are quicker than arrays of one."""
+        if self._boxes_alone is None:
+            return int(self.assign(cells)[0])
+        if self._boxes_alone:
+            values = self._features(cells)[0].tolist()
+            for gate in self._boxes_alone:
+                if self._boxes.holds(gate, values):
+                    return gate
+        return NO_GATE
 
     def member(self, cells: Cells) -> NDArray[np.bool_]:
         """Tell for each of n cells and each gate, with or without a way, whether the cell is in it; `(n, gates)`."""

@@ -116,9 +116,12 @@ class Dispatch:
     def _in_time(self, series: Series) -> int:
         """Shed the cells that cannot be in time any more; return the largest batch of the rest that can, 0 for none."""
         live = self._live
-        deadlines = live.pool.facts["deadline_ns"][live.waiting.peek(len(live.waiting))]
+        waiting = live.waiting.peek(len(live.waiting))
         now = time.monotonic_ns() + self._margin_ns
         soonest = now + self._estimate_ns(self._smallest)
+        if len(waiting) == 1 and live.pool.facts["deadline_ns"][waiting[0]] >= soonest:
+            return 1
+        deadlines = live.pool.facts["deadline_ns"][waiting]
         if int(deadlines.min()) < soonest:
             hopeless = deadlines < soonest
             self._shed(series, hopeless)

@@ -45,10 +45,10 @@ class Intake:
         while came < cells:
             if live.backlog and not self._place_backlog():
                 break
-            try:
-                parts = self._receive()
-            except zmq.Again:
+            # Asked rather than tried: an exception for an empty socket costs a lone cell ten microseconds.
+            if not int(live.cells_socket.get(zmq.EVENTS)) & zmq.POLLIN:
                 break
+            parts = self._receive()
             messages += 1
             # A message that brings nothing counts too: a flood of bad ones must not keep the loop here.
             came += max(1, self.message(parts, time.monotonic_ns()))
@@ -218,6 +218,8 @@ def _hold_back(facts: Facts, after: int | None, now_ns: int) -> NDArray[np.bool_
     The mapping of the counter is late by the least transit time, so a trigger may seem to come a little after the
     arrival. Far ahead it is a counter that has jumped, and nothing is known of such a cell's deadline.
     """
+    if len(facts) == 1 and facts["trigger_ns"][0] <= now_ns:
+        return None
     ahead = facts["trigger_ns"] > now_ns
     if not ahead.any():
         return None

@@ -124,5 +124,10 @@ def slack_us(deadline_ns: NDArray[np.int64], now_ns: int) -> NDArray[np.int32]:
     return np.minimum(np.maximum(slack, _SLACK_MIN), _SLACK_MAX).astype(np.int32)
 
 
+def slack_us_one(deadline_ns: int, now_ns: int) -> int:
+    """Return what `slack_us` returns, for a single deadline."""
+    return min(max((deadline_ns - now_ns) // 1000, -(2**31)), NO_DEADLINE_SLACK)
+
+
 _SLACK_MIN, _SLACK_MAX = np.int64(-(2**31)), np.int64(NO_DEADLINE_SLACK)
 _LABELS = {int(reason): reason.label for reason in Reason}

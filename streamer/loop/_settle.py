@@ -7,12 +7,12 @@ import time
 import numpy as np
 
 from engines.backends import Predictions
-from streamer.decision import decide
+from streamer.decision import decide, decide_one
 from streamer.ingest import Facts
 from streamer.journal import record_dtype
 from streamer.loop._live import Live
-from streamer.loop._rows import Rows, classified_rows, unclassified_rows
-from streamer.loop._series import NO_DEADLINE, Series, slack_us
+from streamer.loop._rows import Rows, classified_rows, one_row, unclassified_rows
+from streamer.loop._series import NO_DEADLINE, Series, slack_us, slack_us_one
 from streamer.vocabulary import Reason
 from streamer.wire import DECISION
 
@@ -26,6 +26,9 @@ def settle_classified(live: Live, series: Series, facts: Facts, predictions: Pre
     config = live.config
     margin_ns = int(config.timing.publish_margin_us * 1000)
     now = time.monotonic_ns()
+    if len(facts) == 1 and series.sorting is None:
+        _settle_one(live, series, facts, predictions, now, margin_ns)
+        return
     verdicts = decide(
         predictions,
         facts["deadline_ns"] - now >= margin_ns if series.deadline_after_ns is not None else None,
@@ -44,6 +47,31 @@ def settle_classified(live: Live, series: Series, facts: Facts, predictions: Pre
     if len(unwanted):
         publish(live, series, unwanted, now)
     release(live, series)
+
+
+def _settle_one(live: Live, series: Series, facts: Facts, predictions: Predictions, now: int, margin_ns: int) -> None:
+    """Decide on a lone cell, the usual batch of light load, and send its decision before anything is written down."""
+    config = live.config.decision
+    seq, ticks, _, _, deadline_ns = facts.item(0)
+    verdict = decide_one(
+        predictions,
+        deadline_ns - now < margin_ns,
+        live.gates,
+        min_confidence=config.min_confidence,
+        armed=is_armed(live, series),
+        max_unfamiliarity=config.max_unfamiliarity,
+    )
+    if verdict.gate >= 0 and live.gate_first:
+        verdict = verdict._replace(gate=verdict.gate + live.gate_first)
+    class_, confidence, gate, way, reason = verdict
+    actuate = 0 if series.sort_delay_us is None else (ticks + series.sort_delay_ticks) % 2**64
+    slack = slack_us_one(deadline_ns, now)
+    live.outlet.publish(
+        series.id, np.array([(seq, ticks, actuate, class_, gate, way, reason, 0, confidence, slack)], DECISION)
+    )
+    rows = one_row(facts, verdict, predictions.probabilities)
+    _write_down(live, series, rows, now)
+    _count(live, series, rows, now)
 
 
 def settle_unclassified(live: Live, series: Series, facts: Facts, reason: Reason) -> None:

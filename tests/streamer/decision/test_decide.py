@@ -88,9 +88,11 @@ def test_a_nan_is_never_kept(where, armed, min_confidence):
 
 def test_confidence_at_the_bar_is_enough():
     at = np.float32(0.9)
-    rows = np.array([[np.nextafter(at, np.float32(0)), 0, 0], [at, 0, 0]])
-    verdicts = decide(rows.astype(np.float32), None, GATES, min_confidence=0.9, armed=True)
+    rows = np.array([[np.nextafter(at, np.float32(0)), 0, 0], [at, 0, 0]], np.float32)
+    verdicts = decide(rows, None, GATES, min_confidence=0.9, armed=True)
     assert verdicts.reason.tolist() == [Reason.UNCERTAIN, Reason.KEPT]
+    alone = [decide(row[None], None, GATES, min_confidence=0.9, armed=True).reason[0] for row in rows]
+    assert alone == [Reason.UNCERTAIN, Reason.KEPT]
 
 
 def test_without_gates_nothing_is_kept():

@@ -131,3 +131,21 @@ class TestWaitingLine:
         assert line.pop(3).tolist() == line.peek(3).tolist() == []
         assert line.take_where(np.zeros(0, np.bool_)).tolist() == []
         assert len(line) == 0
+
+
+def test_a_pool_that_is_all_free_begins_anew_at_slots_the_cache_still_has():
+    pool = pool_of(256)
+    for _ in range(1000):
+        used = pool.acquire(1)
+        assert used[0] < 64
+        pool.release(used)
+    assert sorted(pool.acquire(256).tolist()) == list(range(256))
+
+
+def test_a_pool_in_use_does_not_begin_anew():
+    pool = pool_of(256)
+    held = pool.acquire(1)
+    for _ in range(1000):
+        pool.release(pool.acquire(1))
+    pool.release(held)
+    assert sorted(pool.acquire(256).tolist()) == list(range(256))
