@@ -32,6 +32,7 @@ class StreamerSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slots: Annotated[int, Meta(ge=64, le=1_000_000)] = 4096
     heartbeat_s: Seconds = 1.0
     snapshot_s: Seconds = 0.25
+    keep_awake: bool = True
 
 
 class EngineSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ from engines.backends import Engine
 from streamer.config import Config
 from streamer.decision import Gates, Outlet
 from streamer.ingest import Facts, SlotPool, Slots, WaitingLine
+from streamer.loop._awake import Awake
 from streamer.loop._log import BoundedLog
 from streamer.loop._series import Series
 from streamer.telemetry import Meters
@@ -59,6 +60,7 @@ class Live:
     outlet: Outlet
     pool: SlotPool
     waiting: WaitingLine
+    awake: Awake
     meters: Meters = field(default_factory=Meters)
     log: BoundedLog = field(default_factory=BoundedLog)
     gate_names: tuple[str, ...] = ()

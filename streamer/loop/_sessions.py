@@ -158,6 +158,7 @@ class Sessions:
         # The last word before the totals: from its number a receiver knows whether it has every message.
         live.outlet.tell(self.status(series))
         live.series = None
+        live.awake.release()
         live.outlet.close_series()
         totals = Totals(series.id, series.ended, account, account.missing, series.journal.path.name)
         ending = Ending(
@@ -187,6 +188,7 @@ class Sessions:
         except InputError as error:
             self._refuse(peer, start, error.field, error.found, error.expected, Rejection.REFUSED)
         live.series = series
+        live.awake.hold()
         live.outlet.open_series(self.legend(series))
         live.reply(peer, self._accepted(series))
 

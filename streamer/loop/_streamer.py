@@ -16,6 +16,7 @@ from engines.errors import InputError
 from streamer.config import Config
 from streamer.decision import Gates, Outlet, check_abstention, with_gating_file
 from streamer.ingest import SlotPool, WaitingLine
+from streamer.loop._awake import Awake
 from streamer.loop._control import Control
 from streamer.loop._dispatch import Dispatch
 from streamer.loop._intake import Intake
@@ -108,6 +109,7 @@ class Streamer:
             outlet=Outlet(self._sockets.decisions, section.heartbeat_s),
             pool=pool,
             waiting=WaitingLine(section.slots),
+            awake=Awake(section.keep_awake),
             gate_names=self._gates.names,
             armed=self._config.decision.armed,
             class_totals=np.zeros(len(self._engine.bundle.classes), np.int64),
@@ -117,6 +119,7 @@ class Streamer:
             try:
                 return _Loop(live, best, self._sockets, self._wakeup).run(self._wishes, self._on_ready)
             finally:
+                live.awake.release()
                 self._wakeup.close()
 
 
