@@ -99,7 +99,7 @@ class Intake:
         frames = series.layout.view(header, parts[1], parts[2:])
         fresh = series.window.admit(header.seq, header.n)
         series.heard_ns = now_ns
-        facts = _facts(series, header, now_ns)
+        facts, ahead = _facts(series, header, now_ns)
         if fresh is not None:
             facts = facts[fresh]
             frames = frames[fresh] if isinstance(frames, np.ndarray) else _chosen(frames, fresh)
@@ -108,7 +108,7 @@ class Intake:
             return 0
         series.account.pending += n
         told = facts["trigger_ns"].copy() if series.sorting is not None else None
-        jumped = _hold_back(facts, series.deadline_after_ns, now_ns)
+        jumped = _hold_back(facts, series.deadline_after_ns, now_ns) if ahead else None
         if series.sorting is not None and told is not None:
             # Distances are the counter's; but where it cannot be true, it must not close windows of others.
             series.sorting.arrive(facts, told if jumped is None else np.where(jumped, facts["trigger_ns"], told))
@@ -196,20 +196,21 @@ class Intake:
         return not backlog
 
 
-def _facts(series: Series, header: CellsHeader, now_ns: int) -> Facts:
+def _facts(series: Series, header: CellsHeader, now_ns: int) -> tuple[Facts, bool]:
+    """Return what is known of the cells, and whether some trigger seems to lie ahead of its arrival."""
     after = series.deadline_after_ns
     if header.n == 1:
         ticks = int.from_bytes(header.ticks, "little")
         trigger_ns = series.clock.to_host_one(ticks)
         deadline_ns = NO_DEADLINE if after is None else trigger_ns + after
-        return np.array([(header.seq, ticks, trigger_ns, now_ns, deadline_ns)], FACTS)
+        return np.array([(header.seq, ticks, trigger_ns, now_ns, deadline_ns)], FACTS), trigger_ns > now_ns
     facts = np.empty(header.n, FACTS)
     facts["seq"] = np.arange(header.seq, header.seq + header.n, dtype=np.uint64)
     facts["ticks"] = np.frombuffer(header.ticks, "<u8")
     facts["trigger_ns"] = series.clock.to_host(facts["ticks"])
     facts["arrival_ns"] = now_ns
     facts["deadline_ns"] = NO_DEADLINE if after is None else facts["trigger_ns"] + after
-    return facts
+    return facts, bool((facts["trigger_ns"] > now_ns).any())
 
 
 def _hold_back(facts: Facts, after: int | None, now_ns: int) -> NDArray[np.bool_] | None:
@@ -218,11 +219,7 @@ def _hold_back(facts: Facts, after: int | None, now_ns: int) -> NDArray[np.bool_
     The mapping of the counter is late by the least transit time, so a trigger may seem to come a little after the
     arrival. Far ahead it is a counter that has jumped, and nothing is known of such a cell's deadline.
     """
-    if len(facts) == 1 and facts["trigger_ns"][0] <= now_ns:
-        return None
     ahead = facts["trigger_ns"] > now_ns
-    if not ahead.any():
-        return None
     jumped: NDArray[np.bool_] = facts["trigger_ns"] > now_ns + FUTURE_NS
     facts["trigger_ns"][ahead] = now_ns
     if after is not None:
