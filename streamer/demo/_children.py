@@ -16,14 +16,17 @@ STOP_S = 20.0
 
 
 class Child:
-    """A `cellgate` command in a process of its own, its output in a log file. A context manager that ends it."""
+    """A `cellgate` command in a process of its own, its output in a log file. A context manager that ends it.
 
-    def __init__(self, name: str, arguments: list[str], directory: Path) -> None:
+    `module` is another program to run with the arguments, by the name `python -m` takes.
+    """
+
+    def __init__(self, name: str, arguments: list[str], directory: Path, *, module: str = "streamer.cli") -> None:
         self.name = name
         self.log = directory / f"{name}.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own arguments
-                [sys.executable, "-m", "streamer.cli", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -41,6 +44,11 @@ class Child:
                 raise self.failure()
             time.sleep(0.05)
         raise CellgateError(f"{self.name}: no {word!r} within {timeout_s:g} s; see {self.log}")
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
 
     @property
     def running(self) -> bool:

@@ -54,6 +54,8 @@ class Streamer:
         Compiled for the configuration's bundle; the streamer warms it and leaves closing it to the caller.
     on_ready
         Called once everything is bound and warm.
+    outlet
+        What decisions go out by; another one can watch them go.
 
     Raises
     ------
@@ -62,13 +64,21 @@ class Streamer:
         be used, or the journal directory cannot be used.
     """
 
-    def __init__(self, config: Config, engine: Engine, on_ready: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        on_ready: Callable[[], None] | None = None,
+        *,
+        outlet: Callable[[zmq.Socket[bytes], float], Outlet] = Outlet,
+    ) -> None:
         self._config = config = with_gating_file(config)
         self._engine = engine
         check_abstention(config.decision, engine.bundle.manifest)
         self._gates = Gates(config.gate, engine.bundle.manifest)
         check_ways(config, self._gates.ways)
         self._on_ready = on_ready
+        self._outlet = outlet
         self._wakeup = Wakeup()
         self._wishes = Wishes()
         directory = Path(config.streamer.journal)
@@ -106,7 +116,7 @@ class Streamer:
             engine=self._engine,
             gates=self._gates,
             cells_socket=self._sockets.cells,
-            outlet=Outlet(self._sockets.decisions, section.heartbeat_s),
+            outlet=self._outlet(self._sockets.decisions, section.heartbeat_s),
             pool=pool,
             waiting=WaitingLine(section.slots),
             awake=Awake(section.keep_awake),

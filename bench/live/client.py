@@ -1,0 +1,120 @@
+"""One client of a bench, in a process of its own: it sends a load and notes when each cell was decided.
+
+python -m bench.live.client JOB.json RESULT.npz
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.live._drive import Message, flat_out, open_loop, sleep_sharply, wait_for
+from bench.live._links import BareLink, Link, StreamerLink, Target
+from engines.errors import CellgateError
+from streamer.simulator import make_plan
+from streamer.wire import DECISION
+
+LEAD_NS = 50_000_000
+"""From the moment all is ready to the start of the load."""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What to send and where; `bench.live.Load` explains the fields. Of several senders, this is number `sender`.
+
+    `begin_ns` is when all of several senders start, on the monotonic clock; 0 for one that starts when it is ready.
+    """
+
+    target: Target
+    series: str
+    frames: str
+    cells: int
+    per_message: int
+    rate: float | None
+    window: int
+    seed: int
+    sender: int
+    senders: int
+    begin_ns: int
+
+
+def main() -> None:
+    """Read the job, do it, write the result."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the bench that started this ends it
+    job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Job)
+    try:
+        result = _run(job)
+    except CellgateError as error:
+        sys.exit(str(error))
+    np.savez(sys.argv[2], **result)  # type: ignore[arg-type]
+
+
+def _run(job: Job) -> dict[str, NDArray[np.generic]]:
+    sleep_sharply()
+    first = job.sender == 0
+    link: Link
+    link = BareLink(job.target) if job.target.decisions is None else StreamerLink(job.target, job.series, listen=first)
+    try:
+        begin_ns = job.begin_ns or time.monotonic_ns() + LEAD_NS
+        ticks = (_plan(job) + begin_ns).astype(np.uint64)
+        starts = np.arange(job.sender * job.per_message, job.cells, job.senders * job.per_message)
+        last = np.minimum(starts + job.per_message, job.cells) - 1
+        due_ns = ticks[last].astype(np.int64)  # a message is due when its last cell passes
+        messages = _messages(job, starts.tolist(), ticks)
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        time.sleep(max(0.0, (begin_ns - time.monotonic_ns()) * 1e-9))
+        if job.rate is None:
+            sent_ns = flat_out(link, messages, job.window if first else sys.maxsize, job.senders)
+        else:
+            sent_ns = open_loop(link, messages, due_ns.tolist())
+        totals = None
+        if first:
+            wait_for(link, job.cells)
+            totals = link.end(job.cells)
+        return {
+            "first": starts,
+            "n": last - starts + 1,
+            "due_ns": due_ns if job.rate is not None else sent_ns,
+            "sent_ns": sent_ns,
+            "received_ns": np.array([at for at, _ in link.received], np.int64),
+            "received_n": np.array([len(records) // DECISION.itemsize for _, records in link.received], np.int64),
+            "records": np.frombuffer(b"".join(records for _, records in link.received), DECISION),
+            "totals": np.frombuffer(msgspec.json.encode(totals), np.uint8),
+        }
+    finally:
+        link.close()
+
+
+def _plan(job: Job) -> NDArray[np.int64]:
+    """Return when each cell of the whole load passes the camera, after its start."""
+    if job.rate is None:
+        return np.zeros(job.cells, np.int64)
+    seconds = job.cells / job.rate * 1.1 + 1
+    while True:  # the number of Poisson arrivals in a span is random, and must be enough
+        plan = make_plan(1, rate=job.rate, seconds=seconds, seed=job.seed, limit=job.cells)
+        if len(plan) == job.cells:
+            return plan.trigger_ns
+        seconds *= 1.5
+
+
+def _messages(job: Job, starts: list[int], ticks: NDArray[np.uint64]) -> Iterator[Message]:
+    """Yield this sender's messages, each with the next of the frames."""
+    frames = np.load(job.frames)
+    room = len(frames) // job.per_message
+    for place, start in enumerate(starts):
+        end = min(start + job.per_message, job.cells)
+        at = place % room * job.per_message
+        yield Message(start, ticks[start:end], frames[at : at + end - start].reshape(-1).view(np.uint8).data)
+
+
+if __name__ == "__main__":
+    main()
