@@ -37,6 +37,10 @@ Received = list[tuple[int, bytes]]
 """What has come, in order: when (monotonic nanoseconds), and decision records."""
 
 
+LEAD_US = 2000.0
+"""What a sorter needs from decision to actuation: the way to it and the time until it is awake are in that."""
+
+
 class Target(msgspec.Struct, frozen=True):
     """Where cells go and what they look like; without `decisions` it is a bare server that answers on `cells`."""
 
@@ -46,6 +50,7 @@ class Target(msgspec.Struct, frozen=True):
     dtype: str
     shape: tuple[int, int]
     sort_delay_us: float | None = None
+    actuation_lead_us: float = LEAD_US
 
 
 class Link(Protocol):
@@ -100,7 +105,11 @@ class StreamerLink:
         self._sender = CellSender(target.cells)
         try:
             schema = Schema(target.channels, target.dtype, (1, 1_000_000_000), target.shape)  # type: ignore[arg-type]
-            self._hash = self._sender.start(series, schema, sort_delay_us=target.sort_delay_us).schema
+            delay, lead = target.sort_delay_us, target.actuation_lead_us
+            accepted = self._sender.start(
+                series, schema, sort_delay_us=delay, actuation_lead_us=None if delay is None else min(lead, delay)
+            )
+            self._hash = accepted.schema
             connect(self._socket, target.decisions, "decisions endpoint", None, None)
             if listen:
                 self._subscribe()

@@ -102,7 +102,7 @@ def play(target: Target, frames: NDArray[np.generic], load: Load, *, limit_s: fl
             child = Child(f"sender-{sender}", arguments, directory, module="bench.live.client")
             children.append(stack.enter_context(child))
         _wait(children, load.expected_s + limit_s)
-        return read_outcome(results, load.cells)
+        return read_outcome(results, load.cells, series)
 
 
 def _wait(children: list[Child], limit_s: float) -> None:

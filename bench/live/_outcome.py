@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -32,22 +32,30 @@ class Outcome:
         When its decision was read, 0 where none came.
     reason
         The decision's reason code, 255 where none came.
+    slack_us
+        Its deadline minus the moment of the decision, as the decision says; of a bare server 0.
     deadline_ns
         When its decision had to be here: its sort time. 0 without one.
     totals
         The streamer's account; None of a bare server.
     steady_cells_per_s
         Decisions per second from the first message of them to the last.
+    client_cpu_s
+        Processor seconds of the clients themselves: a bench must not measure those.
+    series
+        Its name.
     """
 
     planned_ns: NDArray[np.int64]
     sent_ns: NDArray[np.int64]
     received_ns: NDArray[np.int64]
     reason: NDArray[np.uint8]
+    slack_us: NDArray[np.int32]
     deadline_ns: NDArray[np.int64]
     totals: Totals | None
     steady_cells_per_s: float
-    stamps: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    client_cpu_s: float
+    series: str
 
     def __len__(self) -> int:
         return len(self.planned_ns)
@@ -69,6 +77,11 @@ class Outcome:
         on_time: NDArray[np.bool_] = classified & ((self.deadline_ns == 0) | (self.received_ns <= self.deadline_ns))
         return on_time
 
+    @property
+    def kept_late(self) -> int:
+        """How many cells were kept after their deadline, which must never be."""
+        return int((self.decided & (self.reason == Reason.KEPT) & (self.slack_us < 0)).sum())
+
     def latency_us(self) -> NDArray[np.float64]:
         """Return planned sending to receipt of the decision, of the cells that were decided."""
         decided = self.decided
@@ -86,6 +99,8 @@ class Outcome:
             "decided": len(self) - self.missing,
             "missing": self.missing,
             "in_time": int(self.in_time.sum()),
+            "missed": len(self) - int(self.in_time.sum()),
+            "kept_late": self.kept_late,
             "account_errors": self.errors(),
             "latency_us": latency,
             "jitter_us": round(latency["p999"] - latency["p50"], 1) if latency else None,
@@ -107,13 +122,15 @@ class Outcome:
         return found
 
 
-def read_outcome(files: list[Path], cells: int) -> Outcome:
+def read_outcome(files: list[Path], cells: int, series: str) -> Outcome:
     """Put together what the senders have written; the first of them has the decisions."""
     planned, sent, received, deadline = (np.zeros(cells, np.int64) for _ in range(4))
     reason = np.full(cells, 255, np.uint8)
+    cpu_s = 0.0
     for file in files:
         with np.load(file) as result:
             n = result["n"]
+            cpu_s += float(result["cpu_s"])
             seqs = np.repeat(result["first"], n) + _within(n)
             planned[seqs], sent[seqs] = np.repeat(result["due_ns"], n), np.repeat(result["sent_ns"], n)
     with np.load(files[0]) as result:
@@ -123,11 +140,13 @@ def read_outcome(files: list[Path], cells: int) -> Outcome:
     if len(seqs) and (seqs.max() >= cells or len(np.unique(seqs)) != len(seqs)):
         raise CellgateError("bench: cells were decided twice, or ones that were never sent")
     received[seqs], reason[seqs] = np.repeat(moments, counts), records["reason"]
+    slack = np.zeros(cells, np.int32)
+    slack[seqs] = records["slack_us"]
     deadline[seqs] = records["actuate"].astype(np.int64)
     steady = 0.0
     if len(moments) > 1 and moments[-1] > moments[0]:
         steady = float(counts[1:].sum()) / float(moments[-1] - moments[0]) * 1e9
-    return Outcome(planned, sent, received, reason, deadline, totals, steady)
+    return Outcome(planned, sent, received, reason, slack, deadline, totals, steady, cpu_s, series)
 
 
 def _within(n: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.live._links import Target
+from engines.backends import DEFAULT_LADDER, Arithmetic
 from engines.bundle import Bundle
 from engines.errors import CellgateError
 from streamer.demo import Child
+from streamer.journal import read_journal
 
 Transport = Literal["ipc", "tcp"]
 
@@ -32,14 +34,19 @@ class How:
     """
 
     engine: str = "auto"
-    precision: str = "fp32"
+    precision: Arithmetic = "fp32"
     threads: int = 0
-    ladder: tuple[int, ...] | Literal["auto"] = (1, 2, 4, 8, 16, 32)
+    ladder: tuple[int, ...] = DEFAULT_LADDER
     slots: int = 4096
     publish_margin_us: float = 100.0
     instant: bool = False
     stamps: bool = False
     profile: bool = False
+
+    @property
+    def top(self) -> int:
+        """The largest batch."""
+        return max(self.ladder)
 
 
 class Streaming:
@@ -85,10 +92,17 @@ class Streaming:
         if self._child.code != 0:
             raise self._child.failure()
 
-    def stamps(self) -> dict[str, NDArray[np.int64]]:
-        """Return `seq`, `submitted_ns`, `answered_ns`, `published_ns` of every cell, series after series."""
+    def stamps(self, series: str) -> dict[str, NDArray[np.int64]]:
+        """Return `seq`, `submitted_ns`, `answered_ns` and `published_ns` of a series' cells that the engine had."""
         with np.load(self._directory / "stamps.npz") as file:
-            return {name: file[name].astype(np.int64) for name in file.files}
+            rows = file["series"] == series
+            names = ("seq", "submitted_ns", "answered_ns", "published_ns")
+            return {name: file[name][rows].astype(np.int64) for name in names}
+
+    def arrivals(self, series: str) -> dict[str, NDArray[np.int64]]:
+        """Return `seq` and `arrival_ns` of a series' cells, from its journal."""
+        decisions = read_journal(self._directory / "journals" / f"{series}.journal").decisions
+        return {name: decisions[name].astype(np.int64) for name in ("seq", "arrival_ns")}
 
     def profile(self) -> dict[str, Any]:
         """Return how many samples of the loop fell into which stage, and the names of its threads."""

@@ -23,23 +23,26 @@ class Stamps:
     def __init__(self) -> None:
         self.submitted_ns: list[int] = []
         self._answered: tuple[int, int] | None = None
-        self._rows: list[tuple[int, int, int, bytes]] = []
+        self._rows: list[tuple[int, int, int, str, bytes]] = []
 
     def answered(self) -> None:
         """Note that the oldest batch has been collected."""
         self._answered = (self.submitted_ns.pop(0), time.monotonic_ns())
 
-    def published(self, records: NDArray[np.void]) -> None:
+    def published(self, series: str, records: NDArray[np.void]) -> None:
         """Note that these decisions are about to leave; those the engine was not asked for are left out."""
         if self._answered is not None:
             now = time.monotonic_ns()
-            self._rows.append((*self._answered, now, records["seq"].tobytes()))
+            self._rows.append((*self._answered, now, series, records["seq"].tobytes()))
             self._answered = None
 
     def write(self, path: Path) -> None:
-        """Write one row per cell: `seq` and the three moments."""
-        counts = [len(seqs) // 8 for *_, seqs in self._rows]
-        columns = {"seq": np.frombuffer(b"".join(seqs for *_, seqs in self._rows), "<u8")}
+        """Write one row per cell: `series`, `seq` and the three moments."""
+        counts = [len(row[-1]) // 8 for row in self._rows]
+        columns: dict[str, NDArray[np.generic]] = {
+            "series": np.repeat(np.array([row[3] for row in self._rows], np.str_), counts),
+            "seq": np.frombuffer(b"".join(row[-1] for row in self._rows), "<u8"),
+        }
         for place, name in enumerate(("submitted_ns", "answered_ns", "published_ns")):
             columns[name] = np.repeat(np.array([row[place] for row in self._rows], np.int64), counts)
         np.savez(path, **columns)  # type: ignore[arg-type]
@@ -100,5 +103,5 @@ class StampedOutlet(Outlet):
 
     def publish(self, series: str, records: NDArray[np.void]) -> None:
         """See `Outlet.publish`."""
-        self._stamps.published(records)
+        self._stamps.published(series, records)
         super().publish(series, records)

@@ -72,6 +72,7 @@ def _run(job: Job) -> dict[str, NDArray[np.generic]]:
         gc.freeze()
         gc.disable()
         time.sleep(max(0.0, (begin_ns - time.monotonic_ns()) * 1e-9))
+        cpu = time.process_time()
         if job.rate is None:
             sent_ns = flat_out(link, messages, job.window if first else sys.maxsize, job.senders)
         else:
@@ -88,6 +89,7 @@ def _run(job: Job) -> dict[str, NDArray[np.generic]]:
             "received_ns": np.array([at for at, _ in link.received], np.int64),
             "received_n": np.array([len(records) // DECISION.itemsize for _, records in link.received], np.int64),
             "records": np.frombuffer(b"".join(records for _, records in link.received), DECISION),
+            "cpu_s": np.array(time.process_time() - cpu),
             "totals": np.frombuffer(msgspec.json.encode(totals), np.uint8),
         }
     finally:

@@ -1,0 +1,93 @@
+"""How many cells per second: the engine alone, and the whole streamer around it, in turns of one run."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.flow import Flow, stages
+from bench.live import Streaming
+from bench.offline import Offline, run_offline
+from bench.subject import Options, Say, Subject, subject_of
+from engines.backends import open_engine
+
+TURNS = 4
+"""The engine and the streamer take turns, so that what else the machine does falls on both alike."""
+MESSAGES = (1, 16, 64)
+"""Cells per message."""
+LARGER = 1.5
+"""Frames of so many times the side are sent as well, which the streamer cuts to the bundle's."""
+
+
+def measure(options: Options, say: Say, *, messages: tuple[int, ...] = MESSAGES, senders: int = 1) -> dict[str, object]:
+    """Return the figures.
+
+    `engine_cells_per_s` is of the engine just as the streamer runs it, `engine_all_cores_cells_per_s` of one that is
+    opened for throughput. `streamed_cells_per_s` is of the best message size; `streamed_over_engine` the median over
+    turns of its rate over the engine's own in the same turn.
+    """
+    subject = subject_of(options)
+    seconds = options.seconds / TURNS
+    flows = [Flow(n, subject.frames, senders) for n in messages]
+    larger = Flow(messages[len(messages) // 2], _larger(subject.frames), senders)
+    alone: list[Offline] = []
+    say(f"starting {subject.bundle.manifest.name} in {subject.how.precision}")
+    engine = subject.open()
+    try:
+        with Streaming(subject.bundle, subject.how) as streamer:
+            for turn in range(TURNS):
+                say(f"turn {turn + 1} of {TURNS}: the engine alone")
+                alone.append(run_offline(engine, subject.frames, seconds))
+                rate = alone[-1].cells_per_s
+                for flow in (*flows, larger):
+                    say(f"turn {turn + 1} of {TURNS}: streamed, {flow.per_message} per message")
+                    flow.turn(streamer, subject.how.top, rate, seconds, rate)
+        name = engine.name
+    finally:
+        engine.close()
+    cells = sum(part.cells for part in alone)
+    rate = cells / sum(part.seconds for part in alone)
+    say("the engine with all cores")
+    all_cores = _all_cores(subject, min(options.seconds, 2.0))
+    say("where the time goes")
+    best = max(flows, key=lambda flow: flow.cells_per_s)
+    split = stages(subject.bundle, subject.how, Flow(best.per_message, best.frames), rate, min(options.seconds, 3.0))
+    found = best.figures()
+    return {
+        **subject.about(),
+        "engine": name,
+        "engine_cells_per_s": round(rate, 1),
+        "engine_cpu_us_per_cell": round(sum(part.cpu_seconds for part in alone) / cells * 1e6, 1),
+        "engine_all_cores_cells_per_s": round(all_cores, 1),
+        "streamed_cells_per_s": found["cells_per_s"],
+        "streamed_over_engine": found["over_engine"],
+        "streamed_per_message": best.per_message,
+        "streamed": [flow.figures() for flow in (*flows, larger)],
+        "stages": split,
+    }
+
+
+def _larger(frames: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return an eighth as many frames of `LARGER` times the side, the old ones in their middle."""
+    more_y, more_x = (ceil(side * (LARGER - 1) / 2) for side in frames.shape[2:])
+    some = frames[: max(64, len(frames) // 8)]
+    return np.pad(some, ((0, 0), (0, 0), (more_y, more_y), (more_x, more_x)), mode="edge")
+
+
+def _all_cores(subject: Subject, seconds: float) -> float:
+    how = subject.how
+    engine = open_engine(
+        subject.bundle,
+        how.engine,
+        precision=how.precision,
+        threads=how.threads,
+        ladder=(how.top,),
+        mode="throughput",
+    )
+    try:
+        engine.warm()
+        return run_offline(engine, subject.frames, seconds).cells_per_s
+    finally:
+        engine.close()
