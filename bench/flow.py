@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from rich.table import Table
 
 from bench.live import How, Load, Streaming, play, spent, thread_seconds
+from bench.tables import make_table
 from engines.bundle import Bundle
 
 UNDER_WAY = 8
@@ -103,3 +105,10 @@ def stages(bundle: Bundle, how: How, flow: Flow, rate: float, seconds: float) ->
         "samples": sum(samples.values()),
         "samples_waiting": samples.get("waiting", 0),
     }
+
+
+def stages_table(found: dict[str, Any]) -> Table:
+    """Return what `stages` found as a table."""
+    rows: list[tuple[object, ...]] = [(f"loop: {name}", value) for name, value in found["loop_us_per_cell"].items()]
+    rows += [("ZeroMQ's thread", found["zmq_us_per_cell"]), ("other threads", found["other_threads_us_per_cell"])]
+    return make_table(f"Where the time goes, {found['per_message']} per message", ("", "CPU µs/cell"), rows)

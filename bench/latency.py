@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from rich.table import Table
 
+from bench.curve import curve
 from bench.live import Load, Outcome, Streaming, Transport, play
 from bench.offline import run_offline
+from bench.plots import draw as draw_plot
+from bench.plots import paint_curves
 from bench.subject import Options, Say, Subject, subject_of
+from bench.tables import PERCENTILES, make_table, percentile_cells
 from streamer.simulator import percentiles
 
 SHARES = (0.25, 0.5, 0.75)
@@ -100,13 +106,25 @@ def _parts(streamer: Streaming, outcome: Outcome) -> dict[str, dict[str, float]]
     return {name: percentiles(spans[:, place]) for place, name in enumerate(PARTS)}
 
 
-def curve(latency_us: NDArray[np.float64], points: int = 200) -> dict[str, list[float]]:
-    """Return the latencies below which a share of the cells lies, closer together towards the longest."""
-    if not len(latency_us):
-        return {"share": [], "latency": []}
-    least = 1.0 / len(latency_us)
-    shares = 1.0 - np.geomspace(1.0, min(1.0, least), points)
-    return {
-        "share": [round(float(share), 7) for share in shares],
-        "latency": [round(float(value), 1) for value in np.quantile(latency_us, shares)],
-    }
+def tables(figures: dict[str, Any]) -> list[Table]:
+    """Return the percentiles, and those of each part of the way."""
+    rows: list[list[object]] = []
+    parts: list[list[object]] = []
+    for row in figures["latency"]:
+        name = f"{row['transport']}, {row['rate']:g}/s"
+        lateness = row["sender_lateness_us"].get("p99")
+        rows.append([name, *percentile_cells(row["latency_us"]), row["jitter_us"], row["missed"], lateness])
+        parts += [[f"{name}: {part}", *percentile_cells(row["parts_us"][part])] for part in PARTS]
+    title = f"Planned sending to decision, µs: {figures['bundle']}, {figures['precision']}"
+    heads = ("", *PERCENTILES.values())
+    return [
+        make_table(title, (*heads, "jitter", "missed", "sender late, p99"), rows),
+        make_table("Of which, µs", heads, parts),
+    ]
+
+
+def draw(figures: dict[str, Any], directory: Path) -> list[Path]:
+    """Draw the distributions of latency."""
+    curves = {f"{row['transport']}, {row['rate']:g} cells/s": row["curve_us"] for row in figures["latency"]}
+    title = f"{figures['bundle']}, {figures['precision']}"
+    return draw_plot("latency", directory, lambda axes: paint_curves(axes, curves, title))

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.table import Table
 
-from bench.flow import Flow, stages
+from bench.curve import curve
+from bench.flow import Flow, stages, stages_table
 from bench.live import Bare, How, Load, Outcome, Streaming, Transport, frames_for, play, write_instant_bundle
+from bench.plots import draw as draw_plot
+from bench.plots import paint_curves
 from bench.subject import Options, Say, subject_of
+from bench.tables import PERCENTILES, make_table, percentile_cells, shape
 from engines.bundle import Bundle
 from streamer.simulator import percentiles
 
@@ -104,6 +110,7 @@ def _together(outcomes: list[Outcome]) -> dict[str, object]:
         "missing": sum(outcome.missing for outcome in outcomes),
         "account_errors": [error for outcome in outcomes for error in outcome.errors()],
         "latency_us": percentiles(_pooled(outcomes)),
+        "curve_us": curve(_pooled(outcomes)),
         "sender_lateness_us": percentiles(
             np.concatenate([(outcome.sent_ns - outcome.planned_ns) / 1e3 for outcome in outcomes])
         ),
@@ -143,3 +150,43 @@ def _bundle(path: Path, shape: tuple[int, int, int]) -> Bundle:
 def _slots(bundle: Bundle) -> int:
     channels, height, width = bundle.frame_shape
     return max(512, min(4096, SLOT_BYTES // (channels * height * width * bundle.dtype.itemsize)))
+
+
+def tables(figures: dict[str, Any]) -> list[Table]:
+    """Return the latencies beside the echo's, the rates, and where the processor's time goes."""
+    rows: list[list[object]] = []
+    for transport, found in figures["latency"].items():
+        both = ("streamer", "echo")
+        rows += [[f"{transport}, {name}", *percentile_cells(found[name]["latency_us"])] for name in both]
+        rows.append([f"{transport}, ratio", found["p50_ratio"], None, found["p99_ratio"], None, None])
+    title = f"Planned sending to answer at {figures['rate']:g} cells/s, µs: an engine that answers at once"
+    flows = [
+        [
+            f"{shape(flow['frame_shape'])}, {flow['per_message']} per message",
+            flow["cells_per_s"],
+            flow["bytes_per_s"] / 1e6,
+            flow["cpu_us_per_cell"]["loop"],
+            flow["cpu_us_per_cell"]["zmq"],
+            flow["cpu_us_per_cell"]["client"],
+            flow["missing"],
+        ]
+        for flow in figures["flat_out"]
+    ]
+    flows.append(["the echo, 1 per message", figures["echo_flat_out_cells_per_s"], *[None] * 5])
+    heads = ("", "cells/s", "MB/s", "loop µs/cell", "ZeroMQ µs/cell", "client µs/cell", "missing")
+    return [
+        make_table(title, ("", *PERCENTILES.values()), rows),
+        make_table("Flat out", heads, flows),
+        *(stages_table(found) for found in figures["stages"]),
+    ]
+
+
+def draw(figures: dict[str, Any], directory: Path) -> list[Path]:
+    """Draw both distributions of latency."""
+    curves = {
+        f"{name}, {transport}": found[name]["curve_us"]
+        for transport, found in figures["latency"].items()
+        for name in ("streamer", "echo")
+    }
+    title = f"{figures['rate']:g} cells/s, an engine that answers at once"
+    return draw_plot("overhead", directory, lambda axes: paint_curves(axes, curves, title))

@@ -9,13 +9,17 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from rich.table import Table
 
 from bench.flow import Flow
 from bench.live import Bare, Load, Outcome, Streaming, Target, play
 from bench.live.policy import Setup
+from bench.plots import draw as draw_plot
 from bench.subject import Options, Say, Subject, subject_of
+from bench.tables import make_table
 
 SHARES = (0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0)
 """Of the most cells per second that the streamer decides, measured at the start."""
@@ -116,3 +120,32 @@ def _policies(stack: ExitStack, subject: Subject, directory: Path, delay_us: flo
         server = stack.enter_context(Bare("bench.live.policy", subject.bundle, arguments=arguments))
         found[name] = server.target(delay_us)
     return found
+
+
+def tables(figures: dict[str, Any]) -> list[Table]:
+    """Return goodput over rate, one column for each server."""
+    names = list(figures["sweep"][0]["servers"])
+    rows = [
+        [f"{row['share']:.0%}", row["rate"], *(row["servers"][name]["goodput_per_s"] for name in names)]
+        for row in figures["sweep"]
+    ]
+    delay_ms = figures["sort_delay_us"] / 1000
+    title = f"Decisions in time per second, sort delay {delay_ms:.3g} ms: {figures['bundle']}, {figures['precision']}"
+    return [make_table(title, ("of the maximum", "cells/s", *names), rows)]
+
+
+def draw(figures: dict[str, Any], directory: Path) -> list[Path]:
+    """Draw goodput over rate."""
+    rates = [row["rate"] for row in figures["sweep"]]
+
+    def paint(axes: Any) -> None:
+        for name in figures["sweep"][0]["servers"]:
+            goodput = [row["servers"][name]["goodput_per_s"] for row in figures["sweep"]]
+            axes.plot(rates, goodput, marker="o", label=name)
+        axes.axvline(figures["maximum_cells_per_s"], color="C7", linewidth=1, linestyle="--")
+        axes.set(xlabel="cells sent per second", ylabel="decisions in time per second", ylim=(0, None))
+        axes.set(title=f"{figures['bundle']}, sort delay {figures['sort_delay_us'] / 1000:.3g} ms; dashed: the maximum")
+        axes.grid(alpha=0.25)
+        axes.legend()
+
+    return draw_plot("saturation", directory, paint)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from math import ceil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.table import Table
 
-from bench.flow import Flow, stages
+from bench.flow import Flow, stages, stages_table
 from bench.live import Streaming
 from bench.offline import Offline, run_offline
+from bench.plots import draw as draw_plot
 from bench.subject import Options, Say, Subject, subject_of
+from bench.tables import make_table, shape
 from engines.backends import open_engine
 
 TURNS = 4
@@ -91,3 +96,32 @@ def _all_cores(subject: Subject, seconds: float) -> float:
         return run_offline(engine, subject.frames, seconds).cells_per_s
     finally:
         engine.close()
+
+
+def tables(figures: dict[str, Any]) -> list[Table]:
+    """Return the rates, and where the processor's time goes."""
+    rows: list[list[object]] = [
+        ["engine alone", figures["engine_cells_per_s"], None, 1.0, figures["engine_cpu_us_per_cell"], None],
+        ["engine alone, all cores", figures["engine_all_cores_cells_per_s"], None, None, None, None],
+    ]
+    for flow in figures["streamed"]:
+        cpu = sum(value for name, value in flow["cpu_us_per_cell"].items() if name != "client")
+        name = f"streamed, {flow['per_message']} per message, {shape(flow['frame_shape'])}"
+        rows.append([name, flow["cells_per_s"], flow["bytes_per_s"] / 1e6, flow["over_engine"], cpu, flow["missing"]])
+    title = f"Throughput: {figures['bundle']}, {figures['engine']}"
+    rates = make_table(title, ("", "cells/s", "MB/s", "over engine", "CPU µs/cell", "missing"), rows)
+    return [rates, stages_table(figures["stages"])]
+
+
+def draw(figures: dict[str, Any], directory: Path) -> list[Path]:
+    """Draw the rates as bars."""
+    bars = {"engine alone": figures["engine_cells_per_s"]}
+    for flow in figures["streamed"]:
+        bars[f"{flow['per_message']} per message\n{shape(flow['frame_shape'])}"] = flow["cells_per_s"]
+
+    def paint(axes: Any) -> None:
+        axes.bar(list(bars), list(bars.values()), color=["C7", *["C0"] * (len(bars) - 1)])
+        axes.axhline(figures["engine_cells_per_s"], color="C7", linewidth=1, linestyle="--")
+        axes.set(ylabel="cells per second", title=f"{figures['bundle']}, {figures['engine']}")
+
+    return draw_plot("throughput", directory, paint)
