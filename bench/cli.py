@@ -127,6 +127,25 @@ def saturation_command(
     _run("saturation", options, json, plot, **more)
 
 
+@app.command("soak")
+def soak_command(
+    engine: EngineOption = "auto",
+    bundle: BundleOption = None,
+    network: NetworkOption = None,
+    precision: PrecisionOption = "fp32",
+    threads: ThreadsOption = 0,
+    ladder: LadderOption = DEFAULT_LADDER,
+    minutes: Annotated[float, typer.Option(min=0.05, max=2880.0, help="How long.")] = 30.0,
+    load: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of the most that is measured first.")] = 0.7,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+    plot: PlotOption = None,
+) -> None:
+    """Load the streamer for half an hour: whether memory stays what it is and latency does."""
+    options = _options(engine, bundle, network, precision, threads, ladder, 60.0, seed)
+    _run("soak", options, json, plot, minutes=minutes, load=load)
+
+
 @app.command("all")
 def all_command(
     engine: EngineOption = "auto",

@@ -32,6 +32,8 @@ BENCHES: dict[str, str] = {
     "saturation": "bench.saturation",
 }
 """Name and module, in the order they are run in."""
+ALONE: dict[str, str] = {"soak": "bench.soak"}
+"""Benches that take so long that they are run by their own command only."""
 
 Figures = dict[str, Any]
 Measure = Callable[[Callable[[str], None]], Figures]
@@ -72,8 +74,12 @@ def run_all(measures: dict[str, Measure], *, seconds: float, json: Path | None, 
 
 def measure_of(name: str) -> Callable[..., Figures]:
     """Return a bench's `measure`; imported only now, as it loads what it measures."""
-    found: Callable[..., Figures] = import_module(BENCHES[name]).measure
+    found: Callable[..., Figures] = import_module(_module(name)).measure
     return found
+
+
+def _module(name: str) -> str:
+    return BENCHES.get(name) or ALONE[name]
 
 
 def _about(name: str, seconds: float) -> Figures:
@@ -107,12 +113,12 @@ def _finish(report: Figures, results: dict[str, Figures], json: Path | None, plo
     # A row is never cut: a terminal too narrow for it wraps it.
     console = Console(width=max(console.width, 120))
     for name, figures in results.items():
-        for table in import_module(BENCHES[name]).tables(figures):
+        for table in import_module(_module(name)).tables(figures):
             console.print(table)
             console.print()
     if plot is not None:
         for name, figures in results.items():
-            draw = getattr(import_module(BENCHES[name]), "draw", None)
+            draw = getattr(import_module(_module(name)), "draw", None)
             for file in draw(figures, plot) if draw is not None else ():
                 console.print(f"drawn: {file}")
 

@@ -1,0 +1,162 @@
+"""Half an hour under load: whether memory stays what it is, and the last minutes are as quick as the first."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from bench.flow import Flow
+from bench.live import Load, Outcome, Streaming, play
+from bench.plots import draw as draw_plot
+from bench.subject import Options, Say, subject_of
+from bench.tables import PERCENTILES, make_table, percentile_cells
+from engines.errors import CellgateError
+from streamer.simulator import percentiles
+
+MINUTES, LOAD = 30.0, 0.7
+SORT_DELAY_US = 20_000.0
+PARTS = 6
+"""Of the whole time: the first is warm-up for memory, and the first and the last are compared in latency."""
+SAMPLES_PER_PART = 30
+FLAT_OUT_S, FLAT_OUT_RATE = 3.0, 2000.0
+
+
+@dataclass
+class _Memory:
+    """Resident memory of a process, sampled beside a measurement."""
+
+    pid: int
+    every_s: float
+    at_s: list[float] = field(default_factory=list)
+    mib: list[float] = field(default_factory=list)
+
+    def __enter__(self) -> _Memory:
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._sample, name="memory", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        began = time.monotonic()
+        while not self._over.wait(self.every_s):
+            self.at_s.append(time.monotonic() - began)
+            self.mib.append(resident_mib(self.pid))
+
+
+def resident_mib(pid: int) -> float:
+    """Return the resident memory of a process in MiB; Linux only. `CellgateError` if it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError as error:
+        raise CellgateError(f"bench: process {pid} is gone ({error.strerror})") from error
+    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+    return int(line.split()[1]) / 1024
+
+
+def measure(options: Options, say: Say, *, minutes: float = MINUTES, load: float = LOAD) -> dict[str, object]:
+    """Return memory and latencies over `minutes` at `load` times the most the streamer takes in one-cell messages.
+
+    `rss_growth` is the most memory after the first part of `PARTS` over what it was at that part's end, less one;
+    `p99_last_over_first` compares the last part's 99th percentile with the first's.
+    """
+    subject = subject_of(options)
+    seconds = minutes * 60
+    with Streaming(subject.bundle, replace(subject.how)) as streamer:
+        say("flat out")
+        flow = Flow(1, subject.frames)
+        for _ in range(2):  # the first is planned for a guessed rate
+            flow.turn(streamer, subject.how.top, flow.rates[-1] if flow.rates else FLAT_OUT_RATE, FLAT_OUT_S)
+        rate = load * flow.rates[-1]
+        say(f"{minutes:g} minutes at {rate:.0f} cells/s")
+        with _Memory(streamer.pid, seconds / (PARTS * SAMPLES_PER_PART)) as memory:
+            planned = Load(max(PARTS, int(rate * seconds)), rate, seed=options.seed)
+            outcome = play(streamer.target(SORT_DELAY_US), subject.frames, planned)
+        streamer.stop()
+    figures = outcome.figures()
+    return {
+        **subject.about(),
+        "minutes": minutes,
+        "load": load,
+        "flat_out_cells_per_s": round(flow.rates[-1], 1),
+        "rate": round(rate, 1),
+        **figures,
+        "parts": _parts(outcome),
+        **_compared(outcome),
+        **_memory(memory, seconds),
+    }
+
+
+def _latency_by_part(outcome: Outcome) -> list[NDArray[np.float64]]:
+    planned = outcome.planned_ns[outcome.decided]
+    part = (planned - planned.min()) * PARTS // (int(planned.max() - planned.min()) + 1)
+    latency = outcome.latency_us()
+    return [latency[part == number] for number in range(PARTS)]
+
+
+def _parts(outcome: Outcome) -> list[dict[str, float]]:
+    return [percentiles(latency) for latency in _latency_by_part(outcome)]
+
+
+def _compared(outcome: Outcome) -> dict[str, float]:
+    latency = _latency_by_part(outcome)
+    first, last = (float(np.percentile(part, 99)) for part in (latency[0], latency[-1]))
+    return {
+        "p99_first_us": round(first, 1),
+        "p99_last_us": round(last, 1),
+        "p99_last_over_first": round(last / first, 3),
+    }
+
+
+def _memory(memory: _Memory, seconds: float) -> dict[str, object]:
+    at, mib = np.array(memory.at_s), np.array(memory.mib)
+    warm = at >= seconds / PARTS
+    steady = mib[warm] if warm.any() else mib
+    return {
+        "rss_mib": [round(value, 2) for value in memory.mib],
+        "rss_at_s": [round(value, 1) for value in memory.at_s],
+        "rss_growth": round(float(steady.max() / steady[0] - 1), 4) if len(steady) else None,
+    }
+
+
+def tables(figures: dict[str, Any]) -> list[Table]:
+    """Return the latencies part by part, and the memory."""
+    span = figures["minutes"] / PARTS
+    rows = [
+        [f"{span * number:.3g} – {span * (number + 1):.3g} min", *percentile_cells(part)]
+        for number, part in enumerate(figures["parts"])
+    ]
+    title = f"{figures['minutes']:g} minutes at {figures['rate']:,.0f} cells/s ({figures['load']:.0%} of the most), µs"
+    memory = figures["rss_mib"]
+    about = [
+        ["sent", figures["sent"]],
+        ["missing", figures["missing"]],
+        ["missed their deadline", figures["missed"]],
+        ["kept late", figures["kept_late"]],
+        ["p99, last part over first", figures["p99_last_over_first"]],
+        ["memory at the end, MiB", memory[-1] if memory else None],
+        ["memory's growth after warm-up", figures["rss_growth"]],
+    ]
+    return [make_table(title, ("", *PERCENTILES.values()), rows), make_table("Account and memory", ("", ""), about)]
+
+
+def draw(figures: dict[str, Any], directory: Path) -> list[Path]:
+    """Draw memory over time."""
+
+    def paint(axes: Any) -> None:
+        axes.plot([at / 60 for at in figures["rss_at_s"]], figures["rss_mib"])
+        axes.set(xlabel="minutes", ylabel="resident memory (MiB)", ylim=(0, None))
+        axes.set(title=f"{figures['rate']:,.0f} cells/s")
+        axes.grid(alpha=0.25)
+
+    return draw_plot("soak", directory, paint)
