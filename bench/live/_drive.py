@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import zmq
 from numpy.typing import NDArray
 
 from bench.live._links import Link
@@ -28,7 +29,7 @@ class Message:
 
     first: int
     ticks: NDArray[np.uint64]
-    block: memoryview
+    block: zmq.Frame
 
 
 def sleep_sharply() -> None:

@@ -31,7 +31,7 @@ from streamer.wire import (
 BEAT_NS = 1_000_000_000
 SUBSCRIBE_S = 10.0
 
-Parts = tuple[bytes, memoryview]
+Parts = tuple[bytes, zmq.Frame]
 
 Received = list[tuple[int, bytes]]
 """What has come, in order: when (monotonic nanoseconds), and decision records."""
@@ -58,7 +58,7 @@ class Link(Protocol):
 
     received: Received
 
-    def pack(self, seq: int, ticks: NDArray[np.uint64], block: memoryview) -> Parts:
+    def pack(self, seq: int, ticks: NDArray[np.uint64], block: zmq.Frame) -> Parts:
         """Return the message of n cells of consecutive seq; `block` holds their frames."""
         ...
 
@@ -117,13 +117,13 @@ class StreamerLink:
             self.close()
             raise
 
-    def pack(self, seq: int, ticks: NDArray[np.uint64], block: memoryview) -> Parts:
+    def pack(self, seq: int, ticks: NDArray[np.uint64], block: zmq.Frame) -> Parts:
         """See `Link.pack`."""
         return encode(CellsHeader(self._series, seq, len(ticks), self._hash, ticks.tobytes())), block
 
     def send(self, parts: Parts) -> None:
         """See `Link.send`."""
-        self._sender.send_parts(parts)
+        self._sender.send_parts(parts)  # type: ignore[arg-type] # what it says of bytes holds for frames of ZeroMQ
 
     def receive(self) -> int:
         """See `Link.receive`."""
@@ -188,7 +188,7 @@ class BareLink:
         connect(self._socket, target.cells, "endpoint", None, None)
         self._delay_ns = None if target.sort_delay_us is None else np.uint64(target.sort_delay_us * 1000)
 
-    def pack(self, seq: int, ticks: NDArray[np.uint64], block: memoryview) -> Parts:
+    def pack(self, seq: int, ticks: NDArray[np.uint64], block: zmq.Frame) -> Parts:
         """See `Link.pack`."""
         records = np.zeros(len(ticks), DECISION)
         records["seq"] = np.arange(seq, seq + len(ticks))
