@@ -107,7 +107,7 @@ class StreamerLink:
             schema = Schema(target.channels, target.dtype, (1, 1_000_000_000), target.shape)  # type: ignore[arg-type]
             delay, lead = target.sort_delay_us, target.actuation_lead_us
             accepted = self._sender.start(
-                series, schema, sort_delay_us=delay, actuation_lead_us=None if delay is None else min(lead, delay)
+                series, schema, sort_delay_us=delay, actuation_lead_us=None if delay is None else min(lead, delay / 2)
             )
             self._hash = accepted.schema
             connect(self._socket, target.decisions, "decisions endpoint", None, None)
