@@ -52,7 +52,7 @@ def measure(
         }
         first = compared[transports[0]]
         say("flat out")
-        flows = _flows(bundle, how, options.seconds, say)
+        flows = _flows(bundle, how, options.seconds, say, MESSAGES)
         for number, other in enumerate(SHAPES):
             more = _bundle(Path(scratch) / f"instant-{number}", other)
             flows += _flows(more, How(ladder=LADDER, instant=True, slots=_slots(more)), options.seconds, say, (16,))
@@ -125,7 +125,7 @@ def _at(outcome: Outcome, q: float) -> float:
     return float(np.percentile(outcome.latency_us(), q))
 
 
-def _flows(bundle: Bundle, how: How, seconds: float, say: Say, messages: tuple[int, ...] = MESSAGES) -> list[Flow]:
+def _flows(bundle: Bundle, how: How, seconds: float, say: Say, messages: tuple[int, ...]) -> list[Flow]:
     flows = [Flow(n, frames_for(bundle)) for n in messages]
     with Streaming(bundle, how) as streamer:
         for flow in flows:

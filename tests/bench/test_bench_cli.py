@@ -46,30 +46,31 @@ def test_every_bench_of_all_has_a_command_of_its_own():
 
 @pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
 def test_all_writes_one_file_and_draws(bench, toy_bundle, tmp_path):
-    options = ["--bundle", toy_bundle.path, "--ladder", "1,4", "--seconds", "0.1", "--only", "latency,saturation"]
+    options = ["--bundle", toy_bundle.path, "--ladder", "1,4", "--seconds", "0.1", "--only", "latency"]
     done = bench("all", *options, "--json", "all.json", "--plot", "plots")
     assert (done.returncode, done.stderr) == (0, "")
     report = json.loads((tmp_path / "all.json").read_text())
-    assert set(report["results"]) == {"latency", "saturation"}
+    assert set(report["results"]) == {"latency"}
     assert report["command"].startswith("cellgate bench all --bundle")
     assert {"processor", "cores", "governor", "load_average", "versions"} <= set(report["environment"])
     assert report["seconds"] == 0.1
     assert report["date"]
-    for name in ("latency", "saturation"):
-        assert (tmp_path / f"plots/{name}.png").read_bytes().startswith(b"\x89PNG")
-        assert b"<svg" in (tmp_path / f"plots/{name}.svg").read_bytes()[:2000]
+    assert (tmp_path / "plots/latency.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in (tmp_path / "plots/latency.svg").read_bytes()[:2000]
     assert "Planned sending to decision" in done.stdout
-    assert "Decisions in time per second" in done.stdout
-    assert bench("compare", "all.json", "all.json").returncode == 0
 
 
 def test_one_bench_writes_its_figures_at_the_top(bench, toy_bundle, tmp_path):
-    options = ["--bundle", toy_bundle.path, "--ladder", "4", "--seconds", "0.1", "--messages", "16"]
-    done = bench("throughput", *options, "--json", "throughput.json")
+    options = ["--bundle", toy_bundle.path, "--ladder", "4", "--seconds", "0.1", "--shares", "0.2", "--no-policies"]
+    done = bench("saturation", *options, "--json", "saturation.json")
     assert (done.returncode, done.stderr) == (0, "")
-    report = json.loads((tmp_path / "throughput.json").read_text())
-    assert {"engine_cells_per_s", "streamed_cells_per_s", "streamed_over_engine", "environment"} <= set(report)
-    assert report["bench"] == "throughput"
+    report = json.loads((tmp_path / "saturation.json").read_text())
+    assert {"maximum_cells_per_s", "best_goodput_per_s", "sweep", "environment"} <= set(report)
+    assert report["bench"] == "saturation"
+    assert "Decisions in time per second" in done.stdout
+    compared = bench("compare", "saturation.json", "saturation.json")
+    assert compared.returncode == 0
+    assert "none worse by more than 10%" in compared.stdout
 
 
 @pytest.mark.parametrize(
