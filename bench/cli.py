@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from bench.cli_planning import limit_command, plan_command, scale_command
 from bench.options import (
     DEFAULT_LADDER,
     BundleOption,
@@ -234,3 +235,8 @@ def _run(name: str, options: Options, json: Path | None, plot: Path | None, **mo
     from bench.suite import measure_of, run
 
     run(name, partial(measure_of(name), options, **more), seconds=options.seconds, json=json, plot=plot)
+
+
+app.command("limit")(limit_command)
+app.command("scale")(scale_command)
+app.command("plan")(plan_command)

@@ -16,11 +16,12 @@ PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class Offline:
-    """How many cells in how many seconds, and the processor seconds of this process meanwhile."""
+    """How many cells in how many seconds, and the processor seconds meanwhile: of this process, of this thread."""
 
     cells: int
     seconds: float
     cpu_seconds: float
+    own_seconds: float
 
     @property
     def cells_per_s(self) -> float:
@@ -28,23 +29,23 @@ class Offline:
         return self.cells / self.seconds
 
 
-def run_offline(engine: Engine, frames: NDArray[np.generic], seconds: float) -> Offline:
-    """Keep the engine's `capacity` batches of the top rung under way for so long.
+def run_offline(engine: Engine, frames: NDArray[np.generic], seconds: float, batch: int | None = None) -> Offline:
+    """Keep the engine's `capacity` batches under way for so long; they are of the top rung unless `batch` is given.
 
     Parameters
     ----------
     frames
-        `(k, C, H, W)`, taken in turn; k is at least the top rung.
+        `(k, C, H, W)`, taken in turn; k is at least the batch.
 
     Raises
     ------
     EngineError
         A batch failed or was not done within a minute.
     """
-    top = engine.ladder[-1]
+    top = batch or engine.ladder[-1]
     room = len(frames) // top
     done = under_way = turn = 0
-    cpu, began = time.process_time(), time.perf_counter()
+    cpu, own, began = time.process_time(), time.thread_time(), time.perf_counter()
     while under_way or not turn or time.perf_counter() - began < seconds:
         while engine.ready and (not turn or time.perf_counter() - began < seconds):
             at = turn % room * top
@@ -55,4 +56,5 @@ def run_offline(engine: Engine, frames: NDArray[np.generic], seconds: float) -> 
             raise EngineError(f"{engine.name}: a batch of {top} was not done after {PATIENCE_S:g} s")
         under_way -= 1
         done += top
-    return Offline(done, time.perf_counter() - began, time.process_time() - cpu)
+    took = time.perf_counter() - began
+    return Offline(done, took, time.process_time() - cpu, time.thread_time() - own)

@@ -30,10 +30,12 @@ BENCHES: dict[str, str] = {
     "latency": "bench.latency",
     "overhead": "bench.overhead",
     "saturation": "bench.saturation",
+    "limit": "bench.limit",
+    "scale": "bench.scale",
 }
 """Name and module, in the order they are run in."""
-ALONE: dict[str, str] = {"soak": "bench.soak"}
-"""Benches that take so long that they are run by their own command only."""
+ALONE: dict[str, str] = {"soak": "bench.soak", "plan": "bench.plan"}
+"""Run by their own command only: a soak takes long, and a plan must be told for which camera."""
 
 Figures = dict[str, Any]
 Measure = Callable[[Callable[[str], None]], Figures]

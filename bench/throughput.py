@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from bench.flow import Flow, stages, stages_table
+from bench.limit import share_of_peak
 from bench.live import Streaming
 from bench.offline import Offline, run_offline
 from bench.plots import draw as draw_plot
@@ -56,6 +57,9 @@ def measure(options: Options, say: Say, *, messages: tuple[int, ...] = MESSAGES,
     rate = cells / sum(part.seconds for part in alone)
     say("the engine with all cores")
     all_cores = _all_cores(subject, min(options.seconds, 2.0))
+    say("what the machine does at best")
+    how, spare = subject.how, min(options.seconds, 2.0)
+    share = share_of_peak(subject.bundle, name, how.precision, rate, threads=how.threads, seconds=spare)
     say("where the time goes")
     best = max(flows, key=lambda flow: flow.cells_per_s)
     split = stages(subject.bundle, subject.how, Flow(best.per_message, best.frames), rate, min(options.seconds, 3.0))
@@ -66,6 +70,7 @@ def measure(options: Options, say: Say, *, messages: tuple[int, ...] = MESSAGES,
         "engine_cells_per_s": round(rate, 1),
         "engine_cpu_us_per_cell": round(sum(part.cpu_seconds for part in alone) / cells * 1e6, 1),
         "engine_all_cores_cells_per_s": round(all_cores, 1),
+        **share,
         "streamed_cells_per_s": found["cells_per_s"],
         "streamed_over_engine": found["over_engine"],
         "streamed_per_message": best.per_message,

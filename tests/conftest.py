@@ -1,5 +1,7 @@
 """What tests share."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,3 +24,20 @@ def jurkat_file():
     if not JURKAT.exists():
         pytest.skip("the real Jurkat cells are not beside the checkout (shared/data/jurkat/jurkat.npz)")
     return JURKAT
+
+
+@pytest.fixture
+def cellgate(tmp_path):
+    """Run `cellgate` with these arguments in an empty directory, as a user does, in a process of its own."""
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "streamer.cli", *map(str, arguments)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run

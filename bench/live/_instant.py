@@ -84,13 +84,15 @@ class InstantEngine:
         self._wakeup.close()
 
 
-def write_instant_bundle(path: Path, *, channels: int = 2, height: int = 64, width: int = 64) -> Bundle:
+def write_instant_bundle(
+    path: Path, *, channels: int = 2, height: int = 64, width: int = 64, classes: tuple[str, ...] = CLASSES
+) -> Bundle:
     """Write a bundle for the engine above: a manifest as any, and in place of a graph a file that nobody reads."""
     names = tuple(f"channel {number}" for number in range(channels))
     return write_bundle(
         path,
         name="instant",
-        classes=CLASSES,
+        classes=classes,
         inputs=InputSpec(names, "uint16", height, width),
         outputs=OutputSpec(EMBEDDING, tuple(f"{name}:mean" for name in names)),
         graphs={"fp32": (b"no graph: for the engine of the benches that answers at once", 17)},
