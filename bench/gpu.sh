@@ -36,6 +36,8 @@ if [[ ${#missing[@]} -gt 0 && -n "$wheels" ]]; then
     trap 'rm -rf "$installed"' EXIT
     # Beside the interpreter's own packages, so that its PyTorch stays the one that is used.
     "$python" -m venv --system-site-packages --without-pip "$installed"
+    "$python" -c 'import sys; print(*(p for p in sys.path if p.endswith("-packages")), sep="\n")' \
+        > "$(echo "$installed"/lib/python3*/site-packages)/beside.pth"
     "$python" -m pip --python "$installed/bin/python" install --quiet --no-index --find-links "$wheels" "${missing[@]}"
     python="$installed/bin/python"
 elif [[ ${#missing[@]} -gt 0 ]]; then
