@@ -32,6 +32,7 @@ BENCHES: dict[str, str] = {
     "saturation": "bench.saturation",
     "limit": "bench.limit",
     "scale": "bench.scale",
+    "peers": "bench.peers",
 }
 """Name and module, in the order they are run in."""
 ALONE: dict[str, str] = {"soak": "bench.soak", "plan": "bench.plan"}
