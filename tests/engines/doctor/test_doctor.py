@@ -138,6 +138,6 @@ def test_an_engine_that_answers_wrongly_does_not_work(toy_bundle, tmp_path, monk
 
 
 def _swapped(predictions):
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return replace(predictions, probabilities=predictions.probabilities[:, ::-1])
