@@ -27,7 +27,7 @@ CUDART_LIBNAME = []
 CURAND_LIB_DIR = []
 CURAND_LIBNAME = []
 CXXFLAGS = ['-O0', '-w']
-LDFLAGS = ['-Wl,--no-as-needed']
+LDFLAGS = []
 """
 
 

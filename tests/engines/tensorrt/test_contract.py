@@ -163,10 +163,12 @@ def real_pycuda(tmp_path_factory):
         environment["PYTHONPATH"] = str(directory)
         module = next((directory / "pycuda").glob("_driver*.so"))
         symbols = [name for name in undefined_symbols(module) if re.match("cu[A-Z]|curand", name)]
+        # Loaded first, as linkers leave out an empty library that nothing was found in.
+        compile_empty(scratch, "libcuda.so.1", symbols)
+        environment |= {"LD_PRELOAD": str(scratch / "libcuda.so.1"), "LD_LIBRARY_PATH": str(scratch)}
         for soname in needed_libraries(module):
-            if soname.startswith(("libcuda.", "libcurand.")):
+            if soname.startswith("libcurand."):
                 compile_empty(scratch, soname, symbols)
-        environment["LD_LIBRARY_PATH"] = str(scratch)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script, json.dumps(names)],
         capture_output=True,
