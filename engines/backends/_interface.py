@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +16,7 @@ DEFAULT_LADDER = (1, 2, 4, 8, 16, 32)
 """Batch sizes an engine is compiled for unless told otherwise."""
 
 
-@dataclass(frozen=True)
-class Predictions:
+class Predictions(msgspec.Struct, frozen=True, eq=False, gc=False):
     """What an engine says of one batch.
 
     Attributes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
@@ -42,6 +43,8 @@ class LadderEngine:
         self, bundle: Bundle, name: str, lanes: Mapping[int, Sequence[Lane]], release: Callable[[], None] | None = None
     ) -> None:
         self._bundle, self._name = bundle, name
+        # Kept beside the bundle, which makes them anew each time: a lone cell waits for every microsecond.
+        self._frame_shape, self._dtype = bundle.frame_shape, bundle.dtype
         self._lanes = dict(lanes)
         self._ladder = tuple(sorted(lanes))
         self._release = release
@@ -107,16 +110,20 @@ class LadderEngine:
 
     def submit(self, frames: Frames) -> None:
         """Start a batch; see `Engine.submit`."""
-        if not self.ready:
+        if self._closed or not self._free:
             raise EngineError(f"{self.name}: {'closed' if self._closed else 'a batch is under way already'}")
-        check_frames(self.name, self._bundle, frames, self._ladder[-1])
-        n = len(frames)
-        size = next(rung for rung in self._ladder if rung >= n)
+        n, top = len(frames), self._ladder[-1]
+        if not 1 <= n <= top or frames.shape[1:] != self._frame_shape or frames.dtype != self._dtype:
+            check_frames(self.name, self._bundle, frames, top)  # which says what is wrong
+        size = self._ladder[bisect_left(self._ladder, n)]
         slot = self._free[0]
         lane = self._lanes[size][slot]
         # Copied rather than shared: it costs a hundredth of the inference at most, and the lane owns its memory.
-        lane.frames[:n] = frames
-        lane.frames[n:] = 0
+        if n == size:
+            lane.frames[...] = frames
+        else:
+            lane.frames[:n] = frames
+            lane.frames[n:] = 0
         batch = _Batch(lane, slot, n, self._wakeup, self._lock)
         try:
             if size in self._inline:
@@ -131,9 +138,12 @@ class LadderEngine:
 
     def collect(self, timeout_s: float = 0.0) -> Predictions | None:
         """Return the oldest batch if it is finished, or None; see `Engine.collect`."""
-        if not self._running or not self._over(self._running[0], timeout_s):
+        if not self._running:
             return None
-        batch = self._running.popleft()
+        batch = self._running[0]
+        if batch.finished is None and not self._over(batch, timeout_s):
+            return None
+        self._running.popleft()
         self._free.append(batch.slot)
         with self._lock:
             self._wakeup.clear()
@@ -143,13 +153,13 @@ class LadderEngine:
             batch.lane.finish()
         except RuntimeError as error:
             raise EngineError(f"{self.name}: {last_line(error)}") from error
-        probabilities, embedding, measurements = (value[: batch.n].copy() for value in batch.lane.outputs)
-        return Predictions(probabilities, embedding, measurements, (batch.finished or 0.0) - batch.started)
+        n = batch.n
+        probabilities, embedding, measurements = batch.lane.outputs
+        seconds = (batch.finished or 0.0) - batch.started
+        return Predictions(probabilities[:n].copy(), embedding[:n].copy(), measurements[:n].copy(), seconds)
 
     def _over(self, batch: _Batch, timeout_s: float) -> bool:
-        """Return whether the oldest batch is finished, after waiting for it for as long."""
-        if batch.is_over():
-            return True
+        """Return whether the oldest batch, which was not, is finished, after waiting for it for as long."""
         # Not before `_SILENT_S`: a loop that only looks should not pay for it.
         if (timeout_s > 0 or batch.age() > _SILENT_S) and batch.lane.wait(timeout_s):
             batch.over()  # the word of it, if it still comes, is ignored

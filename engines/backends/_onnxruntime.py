@@ -16,7 +16,7 @@ from engines.backends._cores import Mode, cores, pin_thread, threads_for
 from engines.backends._interface import DEFAULT_LADDER, Frames
 from engines.backends._ladder_engine import LadderEngine
 from engines.backends._lanes import Outputs, Worker, WorkerLane
-from engines.bundle import Bundle, Precision
+from engines.bundle import Bundle, GraphTarget, Precision
 from engines.errors import EngineError, MissingExtraError
 
 _DTYPES = {"tensor(uint8)": np.uint8, "tensor(uint16)": np.uint16, "tensor(float)": np.float32}
@@ -38,6 +38,8 @@ class OnnxRuntimeEngine(LadderEngine):
     spin
         Whether threads that wait for work keep their cores busy: quicker by microseconds, at the cost of whoever
         else wants those cores.
+    target
+        `gpu` runs the int8 graph that is for GPUs: slowly, to compare its answers where there is none.
 
     Raises
     ------
@@ -57,9 +59,10 @@ class OnnxRuntimeEngine(LadderEngine):
         mode: Mode = "latency",
         pin: bool | None = None,
         spin: bool = True,
+        target: GraphTarget = "any",
     ) -> None:
         rungs = check_ladder(ladder)
-        graph = bundle.graph(precision)
+        graph = bundle.graph(precision, target)
         threads = threads_for(mode, threads)
         width, each = (threads, 1) if mode == "throughput" else (1, threads)
         # Session number i has the cores from i * each on; with more threads than cores they share.
@@ -80,7 +83,8 @@ class OnnxRuntimeEngine(LadderEngine):
             ]
             for rung in rungs
         }
-        name = f"onnxruntime {_library().__version__} CPU {precision}"
+        what = precision if target == "any" else f"{precision} for {target}"
+        name = f"onnxruntime {_library().__version__} CPU {what}"
         super().__init__(bundle, name, lanes, partial(_close, workers))
 
 

@@ -80,6 +80,7 @@ class _OpenVinoLane:
     def __init__(self, request: Any) -> None:
         self._request = request
         self._done: Done | None = None
+        self._asked = False
         # Of a fixed shape, so the tensors stay where they are from one batch to the next.
         self.frames = request.get_input_tensor(0).data
         self.outputs = tuple(request.get_tensor(name).data for name in OUTPUTS)
@@ -87,10 +88,11 @@ class _OpenVinoLane:
         request.set_callback(self._called, None)
 
     def run(self) -> None:
-        self._request.infer()
+        # Shared: otherwise every output is copied, and they are read from `outputs`.
+        self._request.infer(share_outputs=True)
 
     def start(self, done: Done) -> None:
-        self._done = done
+        self._done, self._asked = done, True
         self._request.start_async()
 
     def wait(self, timeout_s: float | None) -> bool:
@@ -103,7 +105,9 @@ class _OpenVinoLane:
         return True
 
     def finish(self) -> None:
-        self._request.wait()  # already done: raises here if it failed
+        if self._asked:
+            self._asked = False
+            self._request.wait()  # already done: raises here if it failed
 
     def _called(self, _: object) -> None:
         done, self._done = self._done, None

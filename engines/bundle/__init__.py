@@ -1,7 +1,17 @@
 """Bundles: what the trainer exports and an engine loads (a manifest and ONNX graphs in a directory)."""
 
 from engines.bundle._bundle import Bundle, find_bundle, load_bundle, pretrained
-from engines.bundle._manifest import Dtype, FileEntry, Fit, GraphEntry, InputSpec, Manifest, OutputSpec, Precision
+from engines.bundle._manifest import (
+    Dtype,
+    FileEntry,
+    Fit,
+    GraphEntry,
+    GraphTarget,
+    InputSpec,
+    Manifest,
+    OutputSpec,
+    Precision,
+)
 from engines.bundle._seen import fingerprints
 from engines.bundle._write import write_bundle
 
@@ -11,6 +21,7 @@ __all__ = [
     "FileEntry",
     "Fit",
     "GraphEntry",
+    "GraphTarget",
     "InputSpec",
     "Manifest",
     "OutputSpec",

@@ -11,7 +11,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.bundle._manifest import FORMAT, MANIFEST_NAME, VERSION, FileEntry, GraphEntry, Manifest, Precision
+from engines.bundle._manifest import (
+    FORMAT,
+    MANIFEST_NAME,
+    VERSION,
+    FileEntry,
+    GraphEntry,
+    GraphTarget,
+    Manifest,
+    Precision,
+)
 from engines.bundle._seen import fingerprints
 from engines.errors import BundleError
 
@@ -54,13 +63,17 @@ class Bundle:
         """Dtype of the raw counts the graph takes."""
         return np.dtype(self.manifest.input.dtype)
 
-    def graph(self, precision: Precision = "fp32") -> Path:
-        """Return the path of the ONNX graph of this precision; `BundleError` if the bundle has none."""
+    def graph(self, precision: Precision = "fp32", target: GraphTarget = "any") -> Path:
+        """Return the path of the ONNX graph of this precision; `BundleError` if the bundle has none.
+
+        `target="gpu"`: the one made for TensorRT.
+        """
         for entry in self.manifest.graphs:
-            if entry.precision == precision:
+            if (entry.precision, entry.target) == (precision, target):
                 return self.path / entry.file
-        have = ", ".join(g.precision for g in self.manifest.graphs)
-        raise BundleError(self.path / MANIFEST_NAME, "graphs", have, f"a graph of precision {precision}")
+        have = ", ".join(map(_described, self.manifest.graphs))
+        wanted = _described(GraphEntry(file="", sha256="", precision=precision, opset=0, target=target))
+        raise BundleError(self.path / MANIFEST_NAME, "graphs", have, f"a graph of precision {wanted}")
 
     def seen(self, frames: NDArray[np.generic]) -> NDArray[np.bool_]:
         """Tell which of these cells the bundle was trained or tuned on.
@@ -73,6 +86,10 @@ class Bundle:
             return np.zeros(len(frames), np.bool_)
         known = np.fromfile(self.path / entry.file, dtype="<u8").astype(np.uint64)
         return np.isin(fingerprints(frames), known)
+
+
+def _described(entry: GraphEntry) -> str:
+    return entry.precision if entry.target == "any" else f"{entry.precision} for {entry.target}"
 
 
 def load_bundle(path: str | Path) -> Bundle:
@@ -120,6 +137,7 @@ def _decode(raw: bytes, source: Path) -> Manifest:
 
 def _check(manifest: Manifest, source: Path) -> None:
     spec = manifest.input
+    kinds = [(graph.precision, graph.target) for graph in manifest.graphs]
     rules: tuple[tuple[str, object, bool, str], ...] = (
         ("name", manifest.name, bool(_PLAIN_NAME.fullmatch(manifest.name)), "letters, digits, '.', '_', '-'"),
         ("classes", manifest.classes, _distinct(manifest.classes, 2, _MAX_CLASSES), "two or more distinct names"),
@@ -127,7 +145,8 @@ def _check(manifest: Manifest, source: Path) -> None:
         ("input.height", spec.height, 1 <= spec.height <= _MAX_SIDE, f"1 to {_MAX_SIDE}"),
         ("input.width", spec.width, 1 <= spec.width <= _MAX_SIDE, f"1 to {_MAX_SIDE}"),
         ("outputs.embedding", manifest.outputs.embedding, manifest.outputs.embedding >= 1, "1 or more"),
-        ("graphs", manifest.graphs, any(g.precision == "fp32" for g in manifest.graphs), "an fp32 graph"),
+        ("graphs", manifest.graphs, ("fp32", "any") in kinds, "an fp32 graph"),
+        ("graphs", [" for ".join(kind) for kind in kinds], len(set(kinds)) == len(kinds), "one graph of each kind"),
     )
     for field, found, good, expected in rules:
         if not good:

@@ -17,6 +17,8 @@ MANIFEST_NAME = "manifest.json"
 Dtype = Literal["uint8", "uint16", "float32"]
 Fit = Literal["crop-pad", "resize"]
 Precision = Literal["fp32", "int8"]
+GraphTarget = Literal["any", "gpu"]
+"""Which engines a graph is for: TensorRT wants int8 around zero, processors want uint8 with zero points."""
 
 
 class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,11 +49,15 @@ class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
 
 
-class GraphEntry(FileEntry, frozen=True, forbid_unknown_fields=True):
-    """One ONNX graph of the bundle."""
+class GraphEntry(FileEntry, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One ONNX graph of the bundle.
+
+    `target` is written only where it is not `any`, so that bundles without a graph for GPUs are what they always were.
+    """
 
     precision: Precision
     opset: int
+    target: GraphTarget = "any"
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

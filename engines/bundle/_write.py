@@ -24,7 +24,7 @@ from engines.bundle._manifest import (
     Precision,
 )
 
-_SEEN_NAME, _WEIGHTS_NAME = "seen.u64", "weights.npz"
+_GPU_NAME, _SEEN_NAME, _WEIGHTS_NAME = "int8-gpu.onnx", "seen.u64", "weights.npz"
 
 
 def write_bundle(
@@ -35,6 +35,7 @@ def write_bundle(
     inputs: InputSpec,
     outputs: OutputSpec,
     graphs: Mapping[Precision, tuple[bytes, int]],
+    gpu_int8: tuple[bytes, int] | None = None,
     seen: NDArray[np.uint64] | None = None,
     weights: bytes | None = None,
     training: Mapping[str, object] | None = None,
@@ -46,6 +47,8 @@ def write_bundle(
     ----------
     graphs
         For each precision the serialised ONNX model and its opset.
+    gpu_int8
+        The same of an int8 graph for TensorRT.
     seen
         Fingerprints (`engines.bundle.fingerprints`) of every cell that training or tuning has looked at.
     weights
@@ -59,6 +62,10 @@ def write_bundle(
     for precision, (model, opset) in graphs.items():
         file = f"{precision}.onnx"
         entries.append(GraphEntry(file=file, sha256=_put(directory / file, model), precision=precision, opset=opset))
+    if gpu_int8 is not None:
+        model, opset = gpu_int8
+        digest = _put(directory / _GPU_NAME, model)
+        entries.append(GraphEntry(file=_GPU_NAME, sha256=digest, precision="int8", opset=opset, target="gpu"))
     seen_entry = None
     if seen is not None:
         payload = np.unique(seen).astype("<u8").tobytes()

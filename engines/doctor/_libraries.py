@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from engines.doctor._types import Fact
 
 NEEDED = ("cellgate", "msgspec", "numpy", "openvino", "pyzmq", "prometheus-client", "rich", "typer")
-OPTIONAL = {"onnxruntime": "onnxruntime", "torch": "torch", "onnx": "torch", "tensorrt": "gpu"}
+OPTIONAL = {"onnxruntime": "onnxruntime", "torch": "torch", "onnx": "torch", "tensorrt-cu13": "gpu", "pycuda": "gpu"}
 """Libraries of engines that are optional installs, and the extra each comes with."""
 
 

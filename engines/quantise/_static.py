@@ -14,6 +14,7 @@ from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, 
 from engines.errors import InputError
 from engines.quantise._entry import CALIBRATION_CELLS, Quantised, Target
 from engines.quantise._graph import BETWEEN, choose, read_graph
+from engines.quantise._layout import keep_layout
 
 _BATCH = 32
 # Tells ONNX Runtime that shapes are inferred and batch norms folded; without it, it warns.
@@ -27,6 +28,8 @@ def run(
     graph = read_graph(model)
     frames = _checked(graph, calibration_frames)
     choice = choose(graph, keep_float)
+    if target == "cpu":
+        keep_layout(graph)
     made = _quantised(graph, frames, choice.nodes, target)
     return Quantised(
         model=made,

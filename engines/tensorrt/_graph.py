@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -19,8 +20,8 @@ PRECISIONS: tuple[TrtPrecision, ...] = get_args(TrtPrecision)
 def graph_for(bundle: Bundle, precision: TrtPrecision) -> bytes:
     """Return the graph of this precision, of an input type TensorRT knows.
 
-    `fp16` is the FP32 graph rewritten, `int8` the bundle's own quantised graph, which must be symmetric. A uint16
-    input becomes pairs of bytes.
+    `fp16` is the FP32 graph rewritten, `int8` the bundle's quantised graph for GPUs. A uint16 input becomes pairs of
+    bytes.
 
     Raises
     ------
@@ -29,13 +30,13 @@ def graph_for(bundle: Bundle, precision: TrtPrecision) -> bytes:
     BundleError
         The bundle has no int8 graph, or its file cannot be read.
     EngineError
-        The graph cannot be rewritten, or is quantised for processors.
+        The graph cannot be rewritten, or the only quantised one is for processors.
     MissingExtraError
         onnx is not installed.
     """
     if precision not in PRECISIONS:
         raise InputError("TensorRT", "precision", precision, " or ".join(PRECISIONS))
-    path = bundle.graph("int8" if precision == "int8" else "fp32")
+    path = _int8_of(bundle) if precision == "int8" else bundle.graph()
     try:
         model = path.read_bytes()
     except OSError as error:
@@ -45,6 +46,12 @@ def graph_for(bundle: Bundle, precision: TrtPrecision) -> bytes:
     elif precision == "int8":
         _require_symmetric(model, str(path))
     return byte_pairs(model)
+
+
+def _int8_of(bundle: Bundle) -> Path:
+    """Return the int8 graph for GPUs, or where there is none the other one, which may be symmetric all the same."""
+    kinds = {(entry.precision, entry.target) for entry in bundle.manifest.graphs}
+    return bundle.graph("int8", "any" if ("int8", "any") in kinds and ("int8", "gpu") not in kinds else "gpu")
 
 
 def _require_symmetric(model: bytes, source: str) -> None:
@@ -60,7 +67,7 @@ def _require_symmetric(model: bytes, source: str) -> None:
         if not symmetric or np.any(onnx.numpy_helper.to_array(point)):
             raise EngineError(
                 f"{source}: quantised for processors (zero points); TensorRT needs int8 around zero: "
-                "quantise with target='gpu'"
+                "cellgate quantise makes such a graph as well"
             )
     if not pairs:
         raise EngineError(f"{source}: the int8 graph has no quantise/dequantise pairs")

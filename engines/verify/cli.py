@@ -1,54 +1,21 @@
-"""`cellgate verify`: whether an engine answers as the FP32 reference does."""
+"""What the commands that compare engines share: options, cells, and how figures are told."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, cast, get_args
+from typing import Any, cast, get_args
 
-import msgspec
 import typer
 
-from engines.backends import ENGINES
-from engines.bundle import Bundle, Precision, find_bundle, load_bundle
-from engines.cells import HINT_HELP, Cells, open_cells, parse_hints
+from engines.backends import Arithmetic, Ladder, check_ladder
+from engines.bundle import Bundle, find_bundle, load_bundle
+from engines.cells import Cells, open_cells
 from engines.errors import InputError
-from engines.verify._compare import compare
-from engines.verify._material import Material, material
+from engines.verify._material import Material
 from engines.verify._verdict import MIN_CELLS, Verdict
 
 MOST_CELLS = 20_000
 RENDERED_CELLS = 6_000
-
-
-def verify_command(
-    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A bundle's directory, or jurkat or digital.")],
-    engine: Annotated[str, typer.Option(help=f"Engine to try: {', '.join(ENGINES)}.")] = "auto",
-    precision: Annotated[str, typer.Option(help="Which of the bundle's graphs: fp32 or int8.")] = "fp32",
-    cells: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Recorded cells to compare on, or digital[:N].")
-    ] = None,
-    hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
-    threshold: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Probability from which on a gate keeps a cell.")
-    ] = 0.5,
-    threads: Annotated[int, typer.Option(min=0, help="Of the inference; 0: one per core but one.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
-) -> None:
-    """Compare an engine with the FP32 reference on cells; refuse it (exit code 2) where its answers differ too much."""
-    exact = parse_precision("verify", precision)
-    loaded = load(bundle)
-    loaded.graph(exact)
-    found = unseen(material(loaded, cells_for(loaded, cells, parse_hints(hint))))
-    verdict = compare(
-        loaded, found.frames, found.labels, engine=engine, precision=exact, threads=threads, threshold=threshold
-    )
-    seen = int(found.seen.sum())
-    if json:
-        about = {"bundle": loaded.sha256, "source": found.name, "seen_cells": seen}
-        typer.echo(msgspec.json.format(msgspec.json.encode({**about, **verdict.figures()}), indent=2))
-    else:
-        tell(verdict, found.name, seen)
-    verdict.require()
 
 
 def load(bundle: str) -> Bundle:
@@ -56,11 +23,21 @@ def load(bundle: str) -> Bundle:
     return load_bundle(find_bundle(bundle))
 
 
-def parse_precision(command: str, precision: str) -> Precision:
+def parse_precision(command: str, precision: str) -> Arithmetic:
     """Return the precision of this name; `InputError` where there is none."""
-    if precision not in get_args(Precision):
-        raise InputError(command, "--precision", precision, " or ".join(get_args(Precision)))
-    return cast("Precision", precision)
+    if precision not in get_args(Arithmetic):
+        raise InputError(command, "--precision", precision, " or ".join(get_args(Arithmetic)))
+    return cast("Arithmetic", precision)
+
+
+def parse_ladder(command: str, text: str) -> Ladder:
+    """Return `1,8,32` as numbers, and `auto` as it is; `InputError` where it is neither."""
+    if text == "auto":
+        return "auto"
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) < 8 for part in parts):
+        raise InputError(command, "--ladder", text, "batch sizes separated by commas, for instance 1,8,32, or auto")
+    return check_ladder(int(part) for part in parts)
 
 
 def cells_for(bundle: Bundle, cells: str | None, hints: Mapping[str, Any]) -> Cells:
@@ -97,7 +74,7 @@ def tell(verdict: Verdict, source: str, seen: int) -> None:
         "probability error": f"mean {verdict.mean_probability_error:.2g}, max {verdict.max_probability_error:.2g}",
         "embedding error": f"at most {verdict.max_relative_embedding_error:.2g} of a feature's largest value",
         "measurement error": f"at most {verdict.max_relative_measurement_error:.2g} of a measurement's largest value",
-        f"changed p ≥ {verdict.threshold:g}": ", ".join(f"{k} {n}" for k, n in verdict.changed_decisions.items()),
+        "changed decisions": f"{verdict.changed_decisions} ({verdict.changed_decision_share:.2%}){_each(verdict)}",
     }
     if verdict.accuracy is not None:
         rows["accuracy"] = f"{verdict.accuracy:.4f}, reference {verdict.reference_accuracy:.4f} ({verdict.labelled})"
@@ -105,3 +82,9 @@ def tell(verdict: Verdict, source: str, seen: int) -> None:
     width = max(map(len, rows))
     for key, value in rows.items():
         typer.echo(f"{key:<{width}}  {value}")
+
+
+def _each(verdict: Verdict) -> str:
+    """Return how many cells changed by decision, where there are any."""
+    changed = [f"{name} {count}" for name, count in verdict.decisions.items() if count]
+    return f": {', '.join(changed)}" if changed else f" of {', '.join(verdict.decisions)}"

@@ -15,7 +15,6 @@ from engines.offline.cli import classify_command, convert_command
 from engines.quantise.cli import quantise_command
 from engines.tensorrt.cli import build_command
 from engines.training.cli import train_command
-from engines.verify.cli import verify_command
 from streamer.cli.bundle import bundle_command
 from streamer.cli.ctl import app as ctl_app
 from streamer.cli.demo import demo_command
@@ -28,6 +27,7 @@ from streamer.cli.report import report_command
 from streamer.cli.run import run_command
 from streamer.cli.send import send_command
 from streamer.cli.simulate_sort import simulate_sort_command
+from streamer.cli.verify import verify_command
 from streamer.cli.watch import watch_command
 
 USAGE_ERROR = 2

@@ -29,7 +29,10 @@ def bundle_command(
         "classes": ", ".join(manifest.classes),
         "channels": ", ".join(spec.channels),
         "input": f"{len(spec.channels)}×{spec.height}×{spec.width} {spec.dtype}, other sizes by {spec.fit}",
-        "graphs": ", ".join(f"{graph.precision} ({graph.file})" for graph in manifest.graphs),
+        "graphs": ", ".join(
+            f"{graph.precision}{'' if graph.target == 'any' else f' for {graph.target}'} ({graph.file})"
+            for graph in manifest.graphs
+        ),
         "embedding": str(manifest.outputs.embedding),
         "measurements": ", ".join(manifest.outputs.measurements),
     }

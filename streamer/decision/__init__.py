@@ -5,11 +5,13 @@ from streamer.decision._gates import MAX_WAYS, Gates
 from streamer.decision._gating_file import with_gating_file
 from streamer.decision._gatingml_read import parse_gatingml, read_gatingml
 from streamer.decision._gatingml_write import format_gatingml, write_gatingml
+from streamer.decision._judge import ConfiguredGates
 from streamer.decision._outlet import Outlet
 from streamer.decision._spec import Spec, check_abstention
 
 __all__ = [
     "MAX_WAYS",
+    "ConfiguredGates",
     "Gates",
     "Outlet",
     "Spec",

@@ -212,7 +212,7 @@ class TestWakeup:
         assert not readable(wakeup)
         wakeup.close()
 
-    def test_a_full_pipe_does_not_block(self):
+    def test_many_sets_do_not_block(self):
         wakeup = Wakeup()
         for _ in range(100_000):
             wakeup.set()

@@ -47,14 +47,14 @@ def test_libraries_that_are_not_there_come_with_what_to_install(monkeypatch):
     from engines.doctor import _libraries
 
     def version(name):
-        if name in ("tensorrt", "numpy"):
+        if name in ("tensorrt-cu13", "numpy"):
             raise PackageNotFoundError(name)
         return "1.0"
 
     monkeypatch.setattr(_libraries, "version", version)
     facts = named(doctor.libraries())
-    assert facts["tensorrt"].remedy == "pip install 'cellgate[gpu]'"
-    assert facts["tensorrt"].state == "note"
+    assert facts["tensorrt-cu13"].remedy == "pip install 'cellgate[gpu]'"
+    assert facts["tensorrt-cu13"].state == "note"
     assert facts["numpy"].state == "bad"
     assert facts["torch"].found == "1.0"
 
@@ -62,14 +62,14 @@ def test_libraries_that_are_not_there_come_with_what_to_install(monkeypatch):
 DRIVER = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}  Thu Jan 1 00:00:00 UTC 2026"
 
 
-@pytest.mark.parametrize(("version", "state"), [("570.124.06", "ok"), ("470.82.01", "bad")])
+@pytest.mark.parametrize(("version", "state"), [("580.65.06", "ok"), ("570.124.06", "note"), ("470.82.01", "bad")])
 def test_a_driver_too_old_is_told_with_the_remedy(monkeypatch, version, state):
     monkeypatch.setattr(_nvidia, "no_gpu", lambda: None)
     monkeypatch.setattr(_nvidia, "read_text", lambda _: DRIVER.format(version))
     monkeypatch.setattr(_nvidia.shutil, "which", lambda _: "/usr/bin/nvidia-smi")
     row = "NVIDIA H200, 143771 MiB, 143000 MiB, 570.124.06, 9.0\n"
     monkeypatch.setattr(_nvidia.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0, stdout=row))
-    driver, gpu = doctor.nvidia()
+    driver, _, gpu = doctor.nvidia()
     assert (driver.found, driver.state) == (version, state)
     assert (driver.remedy is None) == (state == "ok")
     assert gpu.found == "NVIDIA H200, 143771 MiB, 143000 MiB free, compute capability 9.0"
@@ -82,7 +82,20 @@ def test_tools_that_hang_are_given_up(monkeypatch):
     monkeypatch.setattr(_nvidia, "no_gpu", lambda: None)
     monkeypatch.setattr(_nvidia.shutil, "which", lambda _: "/usr/bin/nvidia-smi")
     monkeypatch.setattr(_nvidia.subprocess, "run", hang)
-    assert "does not answer" in doctor.nvidia()[1].found
+    assert "does not answer" in doctor.nvidia()[2].found
+
+
+def test_without_cudas_headers_pycuda_cannot_be_compiled(monkeypatch, tmp_path):
+    monkeypatch.setattr(_nvidia, "no_gpu", lambda: None)
+    monkeypatch.setattr(_nvidia, "_smi", lambda: None)
+    monkeypatch.setattr(_nvidia, "ROOTS", ())
+    monkeypatch.setattr(_nvidia.shutil, "which", lambda _: None)
+    monkeypatch.setenv("CUDA_ROOT", str(tmp_path))
+    headers = doctor.nvidia()[1]
+    assert headers.state == "note" and "set CUDA_ROOT" in headers.remedy
+    (tmp_path / "include").mkdir()
+    (tmp_path / "include/cuda.h").touch()
+    assert doctor.nvidia()[1].found == str(tmp_path)
 
 
 def test_a_machine_without_a_gpu_says_so(monkeypatch):
@@ -138,6 +151,6 @@ def test_an_engine_that_answers_wrongly_does_not_work(toy_bundle, tmp_path, monk
 
 
 def _swapped(predictions):
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return replace(predictions, probabilities=predictions.probabilities[:, ::-1])

@@ -291,3 +291,24 @@ def test_importing_the_room_imports_neither_onnx_nor_onnxruntime():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# Layout
+
+
+def test_few_pooled_maps_join_many_in_the_layout_of_the_many(monkeypatch):
+    made = quantise(dual_path(), blobs(64)).model
+    (same,) = [node for node in onnx.load_from_string(made).graph.node if node.name.endswith("/same")]
+    assert same.op_type == "Conv"
+    monkeypatch.setattr("engines.quantise._static.keep_layout", lambda _: None)
+    plain = quantise(dual_path(), blobs(64)).model
+    for run in (by_onnxruntime, by_openvino):
+        for found, expected in zip(run(made, blobs(40, seed=3)), run(plain, blobs(40, seed=3)), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_graphs_for_gpus_keep_their_layers():
+    names = [
+        node.name for node in onnx.load_from_string(quantise(dual_path(), blobs(16), target="gpu").model).graph.node
+    ]
+    assert not [name for name in names if name.endswith("/same")]

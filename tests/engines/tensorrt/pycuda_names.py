@@ -1,8 +1,8 @@
 """The part of `pycuda.driver` in use, read from the source of pycuda 2026.1 (`src/wrapper/wrap_cudadrv.cpp`).
 
-Each function with the names of its arguments, those with a default after a `*`. pycuda cannot be installed without
-CUDA's headers, nor imported without a driver's libcuda, so the default tests compare with this list; with pycuda at
-hand the list itself is compared with the real module.
+Each function with the names of its arguments, then of those with a default. pycuda cannot be installed without
+CUDA's headers, nor imported without a driver's libcuda, so the default tests compare with this list; where it can be
+compiled (see test_contract.py) the list itself is compared with the real module.
 """
 
 MODULE = {

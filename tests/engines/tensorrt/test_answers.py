@@ -1,11 +1,22 @@
 """The engine's answers against the CPU engine's, on the stand-in that runs the graph it was given."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from engines.backends import open_engine
-from engines.bundle import load_bundle
+from engines.backends._onnxruntime import OnnxRuntimeEngine
+from engines.bundle import load_bundle, write_bundle
+from engines.cells.digital import render
+from engines.errors import EngineError
+from engines.quantise import add_int8
+from engines.tensorrt import build_plan
+from engines.verify import LIMITS, compare_engine, material
+from engines.verify._compare import answers
 from tests.support.toy import toy_frames, write_toy_bundle
+
+LADDER = (1, 4, 16)
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 5, 16])
@@ -29,6 +40,47 @@ def test_fp16_changes_no_class_and_leaves_measurements_alone(opened, digital, ce
     np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=5e-3)
     assert np.abs(found.embedding - expected.embedding).max() > 0
     np.testing.assert_allclose(found.measurements, expected.measurements, rtol=1e-4, atol=1e-2)
+
+
+@pytest.fixture(scope="session")
+def with_gpu_int8(digital, tmp_path_factory):
+    """The shipped bundle with an int8 graph for GPUs made here, and cells neither was made with."""
+    made = material(digital, render(700, seed=41))
+    added = add_int8(digital, made, tmp_path_factory.mktemp("int8") / "mine")
+    return added.bundle, material(added.bundle, render(300, seed=43)).frames
+
+
+def test_int8_takes_the_graph_for_gpus(opened, with_gpu_int8):
+    bundle, frames = with_gpu_int8
+    engine = opened(bundle, "int8")
+    same = OnnxRuntimeEngine(bundle, precision="int8", target="gpu", threads=1, ladder=LADDER)
+    found, expected = answers(engine, frames), answers(same, frames)
+    same.close()
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_every_precision_decides_as_the_reference_does(opened, with_gpu_int8, precision):
+    bundle, frames = with_gpu_int8
+    # Of 300 cells one more or less is a third of a percent.
+    limits = dataclasses.replace(LIMITS[precision], changed_share=0.02, changed_decision_share=0.02)
+    verdict = compare_engine(opened(bundle, precision), frames, limits=limits)
+    assert verdict.passed, verdict.refusals
+    assert (verdict.max_probability_error > 1e-5) == (precision != "fp32")
+
+
+def test_an_int8_graph_for_processors_alone_is_refused(machine, digital, tmp_path):
+    graphs = {kind: (digital.graph(kind).read_bytes(), 17) for kind in ("fp32", "int8")}
+    bundle = write_bundle(
+        tmp_path / "cpu",
+        name="cpu",
+        classes=digital.classes,
+        inputs=digital.manifest.input,
+        outputs=digital.manifest.outputs,
+        graphs=graphs,
+    )
+    with pytest.raises(EngineError, match=r"quantised for processors \(zero points\).*cellgate quantise"):
+        build_plan(bundle, "int8", (1,))
 
 
 def test_the_rung_is_the_next_above(machine, opened, digital, cells):

@@ -2,6 +2,9 @@
 
 TensorRT: the real bindings, loaded against empty libraries. They are the package `tensorrt-cu13-bindings`; another
 place is named by CELLGATE_TENSORRT_BINDINGS, and CELLGATE_CONTRACT=1 lets pip fetch them for this test.
+
+pycuda: the source's names and arguments are in a list. CELLGATE_CONTRACT=1 has pycuda compiled against CUDA's headers
+and an empty libcuda where both are there, and the list compared with that; CELLGATE_PYCUDA names one compiled before.
 """
 
 import importlib.util
@@ -20,7 +23,7 @@ import pytest
 pytest.importorskip("onnxruntime")
 
 from engines.tensorrt._graphs import PROTOTYPES
-from tests.support import bindings_surface
+from tests.support import bindings_surface, pycuda_from_source
 from tests.support.empty_libraries import compile_empty, needed_libraries, undefined_symbols
 from tests.support.trt_stand_in import driver, tensorrt
 
@@ -133,25 +136,39 @@ def test_the_stand_in_for_pycuda_offers_nothing_that_is_not_in_the_list():
         assert public <= set(pycuda_names.CLASSES[name]), name
 
 
-def test_the_list_is_what_pycuda_has(tmp_path):
-    directory = os.environ.get("CELLGATE_PYCUDA")
+@pytest.fixture(scope="session")
+def real_pycuda(tmp_path_factory):
+    """The arguments of pycuda's own functions by name, as its docstrings state them; None for what is no function."""
+    named, scratch = os.environ.get("CELLGATE_PYCUDA"), tmp_path_factory.mktemp("pycuda")
+    directory = None if named is None else Path(named)
     if directory is None and importlib.util.find_spec("pycuda") is None:
-        pytest.skip("pycuda is not installed (CELLGATE_PYCUDA names the directory it was unpacked to)")
-    names = {**{name: [] for name in pycuda_names.MODULE}, **{k: list(v) for k, v in pycuda_names.CLASSES.items()}}
+        cuda = pycuda_from_source.headers()
+        if os.environ.get("CELLGATE_CONTRACT") != "1" or cuda is None or not shutil.which("g++"):
+            pytest.skip("pycuda is not installed; with CELLGATE_CONTRACT=1, CUDA's headers and g++ it is compiled")
+        directory = pycuda_from_source.build(scratch, cuda)
+    names = [*pycuda_names.MODULE, *(f"{k}.{m}" for k, members in pycuda_names.CLASSES.items() for m in members)]
     script = (
-        "import json, sys; import pycuda._driver as d; names = json.loads(sys.argv[1]);"
-        "print([k for k in names if not hasattr(d, k)] + [(k, m) for k, ms in names.items() for m in ms"
-        " if hasattr(d, k) and not (hasattr(getattr(d, k), m) or m == 'handle')])"
+        "import json, sys; import pycuda._driver as d\n"
+        "def look(name):\n"
+        "    found = d\n"
+        "    for part in name.split('.'):\n"
+        "        if not hasattr(found, part): return 'missing'\n"
+        "        found = getattr(found, part)\n"
+        "    function = found.__init__ if isinstance(found, type) else found\n"
+        "    return (getattr(function, '__doc__', None) or '') if callable(function) else ''\n"
+        "print(json.dumps({name: look(name) for name in json.loads(sys.argv[1])}))"
     )
     environment = dict(os.environ)
     if directory is not None:
-        environment["PYTHONPATH"] = directory
-        module = next((Path(directory) / "pycuda").glob("_driver*.so"))
-        cuda = [name for name in undefined_symbols(module) if re.match("cu[A-Z]", name)]
+        environment["PYTHONPATH"] = str(directory)
+        module = next((directory / "pycuda").glob("_driver*.so"))
+        symbols = [name for name in undefined_symbols(module) if re.match("cu[A-Z]|curand", name)]
+        # Loaded first, as linkers leave out an empty library that nothing was found in.
+        compile_empty(scratch, "libcuda.so.1", symbols)
+        environment |= {"LD_PRELOAD": str(scratch / "libcuda.so.1"), "LD_LIBRARY_PATH": str(scratch)}
         for soname in needed_libraries(module):
-            if soname.startswith(("libcuda.", "libcurand.")):
-                compile_empty(tmp_path, soname, [*cuda, *(n for n in undefined_symbols(module) if n[:6] == "curand")])
-        environment["LD_LIBRARY_PATH"] = str(tmp_path)
+            if soname.startswith("libcurand."):
+                compile_empty(scratch, soname, symbols)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script, json.dumps(names)],
         capture_output=True,
@@ -159,7 +176,38 @@ def test_the_list_is_what_pycuda_has(tmp_path):
         timeout=120,
         env=environment,
     )
-    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.timeout(1200)
+def test_the_list_is_what_pycuda_has(real_pycuda):
+    # Attributes that only objects have are not on the class.
+    assert [name for name, found in real_pycuda.items() if found == "missing" and not name.endswith(".handle")] == []
+    for kind, table in (("", pycuda_names.MODULE), *pycuda_names.CLASSES.items()):
+        for name, shape in table.items():
+            if shape is None:
+                continue
+            lines = real_pycuda[f"{kind}.{name}" if kind else name].splitlines()
+            offered = [_boost_arguments(line) for line in lines if re.match(rf"(__init__|{name})\(", line)]
+            required, optional = shape
+            bound = name != "count" if kind else name in pycuda_names.CLASSES
+            assert any(_same(given[bound:], required, optional) for given in offered), (kind, name, offered)
+
+
+def _boost_arguments(line):
+    """Return (name, whether it has a default) of each argument of a Boost.Python signature line."""
+    inside = line[line.index("(") + 1 : line.rindex(") ->")]
+    return [(found[1], "[" in inside[: found.start()]) for found in re.finditer(r"\(\w+\)(\w+)", inside)]
+
+
+def _same(given, required, optional):
+    """Return whether these are the arguments; a name that pycuda does not give (`arg1`) is any name."""
+    wanted = [*((name, False) for name in required), *((name, True) for name in optional)]
+    return len(given) == len(wanted) and all(
+        has_default == may_be_left and (name == known or re.fullmatch(r"arg\d+", name))
+        for (name, has_default), (known, may_be_left) in zip(given, wanted, strict=True)
+    )
 
 
 def test_calls_of_libcuda_are_those_of_its_header():

@@ -4,13 +4,18 @@ import os
 import sys
 
 import msgspec
+import numpy as np
 import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from engines.byte_pairs import byte_pairs
 from engines.errors import BundleError, CellgateError, EngineError, InputError, MissingExtraError
 from engines.tensorrt import TensorRtEngine, build_plan, devices, open_tensorrt
+from engines.tensorrt import _build as _build_module
 from engines.tensorrt.cli import build_command, parse_ladder
+from tests.support.toy import CHANNELS, toy_frames
+from tests.support.two_graphs import constant_frames, with_int8
 
 
 def test_a_plan_is_built_once_and_private(machine, toy_bundle):
@@ -122,16 +127,58 @@ def test_without_tensorrt_one_line_says_what_to_install(toy_bundle, monkeypatch)
         devices()
 
 
-def test_the_command_builds_and_says_where(machine, toy_bundle):
+@pytest.fixture
+def archive(tmp_path):
+    """240 cells for the toy bundle, ten of them nearer to `bright` than to `blinding`, not by much."""
+    path = tmp_path / "cells.npz"
+    frames = np.concatenate([toy_frames(np.arange(230) % 3), constant_frames([1900] * 10)])
+    np.savez(path, frames=frames, channels=CHANNELS)
+    return path
+
+
+def _build(*words):
     app = Typer()
     app.command()(build_command)
-    done = CliRunner().invoke(app, [str(toy_bundle.path), "--precision", "fp32", "--ladder", "8,1"])
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_the_command_builds_says_where_and_compares(machine, toy_bundle, archive):
+    words = (toy_bundle.path, "--precision", "fp32", "--ladder", "8,1", "--cells", archive)
+    done = _build(*words)
     assert done.exit_code == 0, done.output
     assert "toy fp32 for Stand-in GPU, batches of 1, 8: built in" in done.output
+    assert "changed decisions  0 (0.00%)" in done.output
+    assert "answers as the reference does" in done.output
+    assert set(machine.executed) == {1, 8}
+    assert "was built before" in _build(*words).output
     machine.gpus.clear()
-    refused = CliRunner().invoke(app, [str(toy_bundle.path)])
+    refused = _build(toy_bundle.path)
     assert isinstance(refused.exception, CellgateError)
     assert "there is no NVIDIA GPU" in str(refused.exception)
+
+
+def test_a_plan_that_answers_differently_is_thrown_away(machine, toy_bundle, archive, tmp_path, monkeypatch):
+    other = with_int8(toy_bundle, tmp_path / "both", (100, 1000, 2700)).graph("int8").read_bytes()
+    monkeypatch.setattr(_build_module, "graph_for", lambda *_: byte_pairs(other))
+    words = (toy_bundle.path, "--precision", "fp32", "--ladder", "8", "--cells", archive)
+    kept = _build(*words, "--no-verify")
+    assert kept.exit_code == 0 and "answers as" not in kept.output
+    plan = build_plan(toy_bundle, "fp32", (8,)).path
+    assert plan.exists()
+    done = _build(*words)
+    assert isinstance(done.exception, EngineError)
+    assert "10 changed classes (4.17%, at most 0.10%)" in str(done.exception)
+    assert f"thrown away: {plan}" in done.output
+    assert not plan.exists()
+
+
+def test_cells_to_compare_on_are_looked_at_before_minutes_are_spent(machine, toy_bundle, tmp_path):
+    few = tmp_path / "few.npz"
+    np.savez(few, frames=toy_frames(np.arange(9) % 3), channels=CHANNELS)
+    done = _build(toy_bundle.path, "--precision", "fp32", "--ladder", "1", "--cells", few)
+    assert isinstance(done.exception, InputError)
+    assert "--cells: found 9 cells, expected 200 or more" in str(done.exception)
+    assert not list((tmp_path / "cache").rglob("*.plan"))
 
 
 @pytest.mark.parametrize("text", ["", "1,,2", "a", "-1", "0", "1e3", "99999999", "²"])

@@ -115,7 +115,7 @@ def test_int8_graph_is_there_with_its_parity_or_the_reason_why_not(trained, tmp_
     pytest.importorskip("onnxruntime")
     recipe = dataclasses.replace(QUICK, epochs=12, test=0.4)
     bundle = train(discs(900), out=tmp_path / "b", network="student", recipe=recipe, quiet=True)
-    assert [graph.precision for graph in bundle.manifest.graphs] == ["fp32", "int8"]
+    assert [graph.file for graph in bundle.manifest.graphs] == ["fp32.onnx", "int8.onnx", "int8-gpu.onnx"]
     parity = bundle.manifest.metrics["parity_int8"]
     assert parity["cells"] == 360
     assert parity["seen_cells"] == 0

@@ -26,7 +26,7 @@ def test_it_tries_every_engine_and_exits_with_0_if_one_works(toy_bundle):
     assert found["bundle_sha256"] == toy_bundle.sha256
     names = [fact["name"] for fact in found["machine"]]
     assert {"processor", "NVIDIA driver", "CURVE keys", "ipc"} <= {*names}
-    assert {"numpy", "openvino", "tensorrt"} <= {fact["name"] for fact in found["libraries"]}
+    assert {"numpy", "openvino", "tensorrt-cu13", "pycuda"} <= {fact["name"] for fact in found["libraries"]}
 
 
 def test_a_bundle_that_was_changed_is_refused_before_any_engine(toy_bundle, tmp_path):

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from engines.bundle import InputSpec, fingerprints, write_bundle
 from engines.errors import EngineError, InputError
-from engines.verify.cli import verify_command
+from streamer.cli.verify import verify_command
 from tests.support.toy import CHANNELS, CLASSES, toy_frames
 from tests.support.two_graphs import constant_frames, with_int8
 
@@ -33,6 +33,38 @@ def test_figures_are_told_and_a_pass_is_exit_code_0(toy_bundle, archive):
     assert done.exit_code == 0
     assert "changed classes    0 (0.00%)" in done.output
     assert "answers as the reference does" in done.output
+
+
+def test_decisions_are_those_of_a_configurations_gates(toy_bundle, archive, tmp_path):
+    bundle = with_int8(toy_bundle, tmp_path / "both", (100, 1000, 2700))
+    config = tmp_path / "sort.toml"
+    config.write_text(
+        f"""
+        [streamer]
+        bundle = "{bundle.path}"
+        [decision]
+        min_confidence = 0.9
+        [[gate]]
+        name = "strong"
+        classes = ["blinding"]
+        way = "left"
+        [[gate]]
+        name = "middle"
+        where = {{ "brightfield:mean" = {{ min = 1500, max = 2500 }} }}
+        """
+    )
+    with pytest.raises(EngineError, match="10 changed gate decisions"):
+        run(bundle.path, "--cells", archive, "--precision", "int8", "--config", config)
+    done = run(toy_bundle.path, "--cells", archive, "--config", config)
+    assert "changed decisions  0 (0.00%) of gate strong, gate middle, kept for left" in done.output
+    with pytest.raises(InputError, match=r"--threshold: found 0\.4, expected none beside --config"):
+        run(bundle.path, "--cells", archive, "--threshold", "0.4", "--config", config)
+
+
+def test_every_rung_of_a_ladder_is_tried(toy_bundle, archive):
+    assert "answers as the reference does" in run(toy_bundle.path, "--cells", archive, "--ladder", "1,5").output
+    with pytest.raises(InputError, match="--ladder: found a, expected batch sizes separated by commas"):
+        run(toy_bundle.path, "--cells", archive, "--ladder", "a")
 
 
 def test_json_is_json(toy_bundle, archive):
@@ -72,7 +104,7 @@ def test_without_cells_a_bundle_of_other_channels_asks_for_some(toy_bundle, tmp_
 
 
 def test_an_unknown_precision_or_engine_is_named(toy_bundle, archive):
-    with pytest.raises(InputError, match="--precision: found int4, expected fp32 or int8"):
+    with pytest.raises(InputError, match="--precision: found int4, expected fp32 or fp16 or int8"):
         run(toy_bundle.path, "--cells", archive, "--precision", "int4")
     with pytest.raises(InputError, match="found abacus"):
         run(toy_bundle.path, "--cells", archive, "--engine", "abacus")
