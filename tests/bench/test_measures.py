@@ -53,6 +53,7 @@ def test_throughput_has_engine_and_streamer_side_by_side(options, monkeypatch, t
     best = max(flows[:2], key=lambda flow: flow["cells_per_s"])
     assert found["streamed_cells_per_s"] == best["cells_per_s"]
     assert found["streamed_over_engine"] == best["over_engine"]
+    assert found["share_of_peak"] == found["ops_per_s"] / found["peak_ops_per_s"]
     assert found["stages"]["loop_us_per_cell"]["ingest"] > 0
     assert next(table.row_count for table in throughput.tables(found)) == 5
     drawn(throughput, found, tmp_path)
