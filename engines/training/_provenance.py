@@ -44,7 +44,7 @@ def provenance(cells: Cells, data: str, plan: Plan, trained: Trained, parts: Spl
         "temperature": trained.calibration.temperature,
         # The mix of classes that the calibrated probabilities take for granted: what `cellgate evaluate` goes by.
         "prior": dict(zip(trained.classes, _rounded(trained.class_mix), strict=True)),
-        "threads": torch.get_num_threads(),
+        "threads": plan.threads or torch.get_num_threads(),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("torch", "onnx", "openvino", "numpy")},
