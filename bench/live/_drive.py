@@ -13,12 +13,13 @@ import zmq
 from numpy.typing import NDArray
 
 from bench.live._links import Link
+from engines.errors import CellgateError
 from streamer.wire import DECISION
 
 SPIN_NS = 60_000
 """So long before a message is due its sender stops sleeping: a sleeper wakes late by about as much."""
-QUIET_S = 3.0
-"""When nothing has come for so long after the last message, nothing more will."""
+QUIET_S = 10.0
+"""When nothing has come for so long, nothing more will."""
 
 _PR_SET_TIMERSLACK = 29
 
@@ -70,9 +71,17 @@ def flat_out(link: Link, messages: Iterable[Message], window: int, share: int = 
         message.ticks[:] = time.monotonic_ns()
         parts = link.pack(message.first, message.ticks, message.block)
         decided += link.receive()
+        heard = time.monotonic()
         while sent + n * share - decided > window:
             select.select([link.fileno()], (), (), 0.5)
-            decided += link.receive()
+            came = link.receive()
+            decided += came
+            if came:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > QUIET_S:
+                raise CellgateError(
+                    f"bench: no decision for {QUIET_S:g} s, with {sent * share - decided} cells under way"
+                )
         link.send(parts)
         sent_ns.append(time.monotonic_ns())
         sent += n * share

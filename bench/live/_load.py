@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 
 from bench.live._links import Target
 from bench.live._outcome import Outcome, read_outcome
-from bench.live.client import Job
+from bench.live.client import BEGIN, READY, Job
 from engines.errors import CellgateError
 from streamer.demo import Child
 
-START_S = 4.0
-"""What several senders get to start up, as they begin together."""
+TOGETHER_NS = 200_000_000
+"""From the moment all senders are ready to the moment they begin together."""
+START_S = 60.0
 WINDOW_MESSAGES = 900
 """Below ZeroMQ's default of 1,000 messages, so that a sender never waits in a send while decisions come."""
 _serial = iter(range(1, 1 << 62))
@@ -78,7 +80,6 @@ def play(target: Target, frames: NDArray[np.generic], load: Load, *, limit_s: fl
     with tempfile.TemporaryDirectory(prefix="cg-") as scratch, ExitStack() as stack:
         directory = Path(scratch)
         np.save(directory / "frames.npy", frames)
-        begin_ns = 0 if load.senders == 1 else time.monotonic_ns() + int(START_S * 1e9)
         series = f"bench-{time.time_ns()}-{next(_serial)}"
         children, results = [], []
         for sender in range(load.senders):
@@ -93,7 +94,7 @@ def play(target: Target, frames: NDArray[np.generic], load: Load, *, limit_s: fl
                 seed=load.seed,
                 sender=sender,
                 senders=load.senders,
-                begin_ns=begin_ns,
+                directory=str(directory),
             )
             file, result = directory / f"job-{sender}.json", directory / f"result-{sender}.npz"
             file.write_bytes(msgspec.json.encode(job))
@@ -101,18 +102,33 @@ def play(target: Target, frames: NDArray[np.generic], load: Load, *, limit_s: fl
             arguments = [str(file), str(result)]
             child = Child(f"sender-{sender}", arguments, directory, module="bench.live.client")
             children.append(stack.enter_context(child))
-        _wait(children, load.expected_s + limit_s)
+        if load.senders > 1:
+            _begin_together(children, directory)
+        _wait(children, results, load.expected_s + limit_s)
         return read_outcome(results, load.cells, series)
 
 
-def _wait(children: list[Child], limit_s: float) -> None:
+def _begin_together(children: list[Child], directory: Path) -> None:
+    """Give the word once every sender is connected: none may send before the first of them listens."""
+    ready = [directory / READY.format(sender) for sender in range(len(children))]
+    _until(lambda: all(file.exists() for file in ready), children, START_S)
+    word = directory / "word"
+    word.write_text(str(time.monotonic_ns() + TOGETHER_NS))
+    word.rename(directory / BEGIN)
+
+
+def _wait(children: list[Child], results: list[Path], limit_s: float) -> None:
+    """Wait until the first sender, who receives, is done; the others stay until they are ended, after this."""
+    _until(lambda: not children[0].running and all(file.exists() for file in results), children, limit_s)
+
+
+def _until(done: Callable[[], bool], children: list[Child], limit_s: float) -> None:
+    """Wait; `CellgateError` if a sender fails, or it takes longer than `limit_s`."""
     until = time.monotonic() + limit_s
-    while any(child.running for child in children):
+    while not done():
+        for child in children:
+            if not child.running and child.code != 0:
+                raise child.failure()
         if time.monotonic() > until:
             raise CellgateError(f"bench: a load was not done within {limit_s:g} s")
-        if any(child.code not in (None, 0) for child in children):
-            break
         time.sleep(0.02)
-    for child in children:
-        if child.code != 0 and not child.running:
-            raise child.failure()

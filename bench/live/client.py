@@ -26,12 +26,13 @@ from streamer.wire import DECISION
 
 LEAD_NS = 50_000_000
 """From the moment all is ready to the start of the load."""
+READY, BEGIN = "ready-{}", "begin"
 
 
 class Job(msgspec.Struct, frozen=True):
     """What to send and where; `bench.live.Load` explains the fields. Of several senders, this is number `sender`.
 
-    `begin_ns` is when all of several senders start, on the monotonic clock; 0 for one that starts when it is ready.
+    Several senders begin together: each says in `directory` that it is ready, and waits for the word there.
     """
 
     target: Target
@@ -44,7 +45,7 @@ class Job(msgspec.Struct, frozen=True):
     seed: int
     sender: int
     senders: int
-    begin_ns: int
+    directory: str
 
 
 def main() -> None:
@@ -52,18 +53,21 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the bench that started this ends it
     job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Job)
     try:
-        result = _run(job)
+        _run(job, Path(sys.argv[2]))
     except CellgateError as error:
         sys.exit(str(error))
-    np.savez(sys.argv[2], **result)  # type: ignore[arg-type]
 
 
-def _run(job: Job) -> dict[str, NDArray[np.generic]]:
+def _run(job: Job, file: Path) -> None:
+    """Send, receive, and write what happened.
+
+    Of several senders the others stay until they are ended: what they have queued may not have left yet.
+    """
     sleep_sharply()
     first = job.sender == 0
     link = _link(job, listen=first)
     try:
-        begin_ns = job.begin_ns or time.monotonic_ns() + LEAD_NS
+        begin_ns = time.monotonic_ns() + LEAD_NS if job.senders == 1 else _agreed(job)
         ticks = (_plan(job) + begin_ns).astype(np.uint64)
         starts = np.arange(job.sender * job.per_message, job.cells, job.senders * job.per_message)
         last = np.minimum(starts + job.per_message, job.cells) - 1
@@ -82,7 +86,7 @@ def _run(job: Job) -> dict[str, NDArray[np.generic]]:
         if first:
             wait_for(link, job.cells)
             totals = link.end(job.cells)
-        return {
+        result: dict[str, NDArray[np.generic]] = {
             "first": starts,
             "n": last - starts + 1,
             "due_ns": due_ns if job.rate is not None else sent_ns,
@@ -93,6 +97,11 @@ def _run(job: Job) -> dict[str, NDArray[np.generic]]:
             "cpu_s": np.array(time.process_time() - cpu),
             "totals": np.frombuffer(msgspec.json.encode(totals), np.uint8),
         }
+        unfinished = file.with_suffix(".part.npz")
+        np.savez(unfinished, **result)  # type: ignore[arg-type]
+        unfinished.rename(file)
+        if not first:
+            signal.pause()
     finally:
         link.close()
 
@@ -103,6 +112,15 @@ def _link(job: Job, *, listen: bool) -> Link:
     if job.target.decisions is None:
         return BareLink(job.target)
     return StreamerLink(job.target, job.series, listen=listen)
+
+
+def _agreed(job: Job) -> int:
+    """Say that this sender is ready and return when all begin."""
+    directory = Path(job.directory)
+    (directory / READY.format(job.sender)).touch()
+    while not (directory / BEGIN).exists():
+        time.sleep(0.005)
+    return int((directory / BEGIN).read_text())
 
 
 def _plan(job: Job) -> NDArray[np.int64]:
