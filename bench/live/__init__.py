@@ -14,7 +14,9 @@ from bench.live._instant import InstantEngine, write_instant_bundle
 from bench.live._links import Target
 from bench.live._load import Load, play
 from bench.live._outcome import Outcome
+from bench.live._peer_links import peer_link
 from bench.live._served import Bare, How, Streaming, Transport
+from bench.live._speech import Speech
 
 __all__ = [
     "Bare",
@@ -22,10 +24,12 @@ __all__ = [
     "InstantEngine",
     "Load",
     "Outcome",
+    "Speech",
     "Streaming",
     "Target",
     "Transport",
     "frames_for",
+    "peer_link",
     "play",
     "spent",
     "thread_seconds",

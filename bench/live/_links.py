@@ -10,6 +10,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from bench.live._speech import Speech
 from engines.errors import CellgateError
 from streamer.client import CellSender
 from streamer.wire import (
@@ -42,7 +43,10 @@ LEAD_US = 2000.0
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where cells go and what they look like; without `decisions` it is a bare server that answers on `cells`."""
+    """Where cells go and what they look like; without `decisions` it is a bare server that answers on `cells`.
+
+    A target that `speaks` is a peer, which answers every cell with `classes` probabilities.
+    """
 
     cells: str
     decisions: str | None
@@ -51,6 +55,8 @@ class Target(msgspec.Struct, frozen=True):
     shape: tuple[int, int]
     sort_delay_us: float | None = None
     actuation_lead_us: float = LEAD_US
+    speaks: Speech | None = None
+    classes: int = 0
 
 
 class Link(Protocol):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from bench.live._drive import Message, flat_out, open_loop, sleep_sharply, wait_for
 from bench.live._links import BareLink, Link, StreamerLink, Target
+from bench.live._peer_links import peer_link
 from engines.errors import CellgateError
 from streamer.simulator import make_plan
 from streamer.wire import DECISION
@@ -60,8 +61,7 @@ def main() -> None:
 def _run(job: Job) -> dict[str, NDArray[np.generic]]:
     sleep_sharply()
     first = job.sender == 0
-    link: Link
-    link = BareLink(job.target) if job.target.decisions is None else StreamerLink(job.target, job.series, listen=first)
+    link = _link(job, listen=first)
     try:
         begin_ns = job.begin_ns or time.monotonic_ns() + LEAD_NS
         ticks = (_plan(job) + begin_ns).astype(np.uint64)
@@ -95,6 +95,14 @@ def _run(job: Job) -> dict[str, NDArray[np.generic]]:
         }
     finally:
         link.close()
+
+
+def _link(job: Job, *, listen: bool) -> Link:
+    if job.target.speaks is not None:
+        return peer_link(job.target)
+    if job.target.decisions is None:
+        return BareLink(job.target)
+    return StreamerLink(job.target, job.series, listen=listen)
 
 
 def _plan(job: Job) -> NDArray[np.int64]:

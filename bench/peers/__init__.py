@@ -1,0 +1,26 @@
+"""Cellgate beside the servers people would use instead: the same graph, cells, machine, client and run."""
+
+from bench.peers._catalogue import PEERS, Peer, Setting
+from bench.peers._environment import DEFAULT, make_environment, peer_versions
+from bench.peers._measure import choose
+from bench.peers._processes import end_tree, family
+from bench.peers._run import run_peers
+from bench.peers._server import Server
+from bench.peers._show import show
+from bench.peers._verdict import verdict
+
+__all__ = [
+    "DEFAULT",
+    "PEERS",
+    "Peer",
+    "Server",
+    "Setting",
+    "choose",
+    "end_tree",
+    "family",
+    "make_environment",
+    "peer_versions",
+    "run_peers",
+    "show",
+    "verdict",
+]
