@@ -4,9 +4,9 @@ from bench.peers._catalogue import PEERS, Peer, Setting
 from bench.peers._environment import DEFAULT, make_environment, peer_versions
 from bench.peers._measure import choose
 from bench.peers._processes import end_tree, family
-from bench.peers._run import run_peers
+from bench.peers._run import measure
 from bench.peers._server import Server
-from bench.peers._show import show
+from bench.peers._tables import tables
 from bench.peers._verdict import verdict
 
 __all__ = [
@@ -19,8 +19,8 @@ __all__ = [
     "end_tree",
     "family",
     "make_environment",
+    "measure",
     "peer_versions",
-    "run_peers",
-    "show",
+    "tables",
     "verdict",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ from numpy.typing import NDArray
 from bench.live import Load, Outcome, Target, play
 from bench.peers._catalogue import Peer, Setting
 from bench.peers._server import Server
-from engines.bundle import Bundle, Precision
+from bench.subject import Say, Subject
+from engines.backends import threads_for
+from engines.bundle import Precision
 from engines.errors import CellgateError
 
 SHARES = (0.25, 0.5, 0.75)
@@ -28,21 +29,18 @@ MOST_UNDER_WAY = 256
 LEAST_CELLS = 200
 
 Frames = NDArray[np.generic]
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Work:
-    """What everyone is measured with.
+    """What everyone is measured with: bundle, precision, threads and frames of `subject`.
 
-    `expected` are the probabilities `(n, classes)` that Cellgate's engine gives the first frames.
+    `expected` are the probabilities `(n, classes)` that Cellgate's engine gives the first frames; `seconds` are those
+    of a measurement.
     """
 
-    bundle: Bundle
-    frames: Frames
+    subject: Subject
     expected: NDArray[np.float32]
-    precision: Precision
-    threads: int
     seconds: float
 
 
@@ -59,20 +57,20 @@ def measure_peer(peer: Peer, work: Work, python: Path, say: Say) -> dict[str, An
     row: dict[str, Any] = {"name": peer.name, "title": peer.title, "documents": peer.documents}
     tried = []
     for setting in peer.settings:
-        say(f"{peer.title}: {setting} …")
+        say(f"{peer.title}: {setting}")
         tried.append(_try(peer, setting, work, python))
     row["tried"] = tried
     carried = {setting: float(each.get("cells_per_s", 0.0)) for setting, each in zip(peer.settings, tried, strict=True)}
     if not any(carried.values()):
         return {**row, "measured": False, "reason": str(tried[0]["reason"])}
     best = choose(carried)
-    say(f"{peer.title}: measured with {best} …")
+    say(f"{peer.title}: measured with {best}")
     try:
         with _serve(peer, best, work, python) as server:
-            difference = float(np.abs(server.answers(work.frames[: len(work.expected)]) - work.expected).max())
+            difference = float(np.abs(server.answers(work.subject.frames[: len(work.expected)]) - work.expected).max())
             if not difference <= SAME:
                 raise CellgateError(f"its probabilities differ by {difference:.2g} from those of Cellgate's engine")
-            maximum = carries(server.target(), work.frames, work.seconds, _under_way(best))
+            maximum = carries(server.target(), work.subject.frames, work.seconds, _under_way(best))
             latency = latencies(server.target(), work, maximum)
     except CellgateError as error:
         return {**row, "measured": False, "reason": str(error)}
@@ -111,21 +109,24 @@ def latencies(target: Target, work: Work, maximum: float) -> dict[str, Any]:
 
 def latency_at(target: Target, work: Work, rate: float) -> dict[str, Any]:
     """Return the figures of an open-loop Poisson load: planned sending to answer, in microseconds."""
-    outcome = play(target, work.frames, Load(max(LEAST_CELLS, round(rate * work.seconds)), rate=rate))
+    outcome = play(target, work.subject.frames, Load(max(LEAST_CELLS, round(rate * work.seconds)), rate=rate))
     return {"rate": round(rate, 1), "failed": len(outcome) - int(outcome.in_time.sum()), **outcome.figures()}
 
 
 def _try(peer: Peer, setting: Setting, work: Work, python: Path) -> dict[str, Any]:
     try:
         with _serve(peer, setting, work, python) as server:
-            rate = carries(server.target(), work.frames, TRY_SHARE * work.seconds, _under_way(setting))
+            rate = carries(server.target(), work.subject.frames, TRY_SHARE * work.seconds, _under_way(setting))
     except CellgateError as error:
         return {**_as_json(setting), "reason": str(error)}
     return {**_as_json(setting), "cells_per_s": round(rate, 1)}
 
 
 def _serve(peer: Peer, setting: Setting, work: Work, python: Path) -> Server:
-    return Server(peer, setting, work.bundle, python=python, threads=work.threads, precision=work.precision)
+    how = work.subject.how
+    precision: Precision = "int8" if how.precision == "int8" else "fp32"
+    threads = threads_for("latency", how.threads)
+    return Server(peer, setting, work.subject.bundle, python=python, threads=threads, precision=precision)
 
 
 def _under_way(setting: Setting) -> int:

@@ -2,87 +2,58 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.live import frames_for
-from bench.machine import machine, versions
 from bench.peers._catalogue import PEERS, Peer
 from bench.peers._cellgate import cellgate_at, engine_alone, measure_cellgate
-from bench.peers._environment import TOLD, interpreter, own_python, peer_versions
-from bench.peers._measure import Say, Work, measure_peer
+from bench.peers._environment import DEFAULT, TOLD, interpreter, own_python, peer_versions
+from bench.peers._measure import Work, measure_peer
 from bench.peers._verdict import verdict
-from engines.backends import threads_for
-from engines.bundle import Bundle, Precision
+from bench.subject import Options, Say, subject_of
 from engines.errors import CellgateError, InputError
 
+ENGINE = "openvino"
+"""What everyone runs the graph with, Cellgate and peers."""
 CHECKED = 16
 """Cells on which a peer's answers are compared with the engine's."""
 
 
-def run_peers(
-    bundle: Bundle,
-    *,
-    only: Sequence[str] = (),
-    seconds: float = 5.0,
-    environment: Path,
-    precision: Precision = "fp32",
-    threads: int = 0,
-    say: Say = print,
-) -> dict[str, Any]:
-    """Measure Cellgate beside its peers and return the result as JSON-able values.
+def measure(options: Options, say: Say, *, only: Sequence[str] = (), environment: Path = DEFAULT) -> dict[str, Any]:
+    """Measure Cellgate beside its peers and return the figures as JSON-able values.
 
     Parameters
     ----------
     only
         Names of peers; all of them if there is none.
-    seconds
-        Per measurement.
     environment
-        The peers' environment.
-    precision, threads
-        Of everyone's network, as for `open_engine`.
-    say
-        Called with a line for each step.
+        The peers' environment; a peer that is not there has a row that says so.
 
     Raises
     ------
     InputError
-        A peer nobody knows, or seconds that are not positive.
+        A peer nobody knows, another engine than OpenVINO on the CPU, or what `subject_of` raises.
     """
     peers = chosen(only)
-    if not 0 < seconds < float("inf"):
-        raise InputError("bench peers", "seconds", seconds, "above 0")
-    threads = threads_for("latency", threads)
-    began = time.time()
-    frames = frames_for(bundle)
-    say("the engine alone …")
-    engine, limit, expected = engine_alone(
-        bundle, frames, threads=threads, precision=precision, seconds=seconds, check=CHECKED
-    )
-    work = Work(bundle, frames, expected, precision, threads, seconds)
-    say("Cellgate …")
+    if options.engine not in ("auto", ENGINE) or options.precision == "fp16":
+        found = f"{options.engine} in {options.precision}"
+        raise InputError("bench peers", "engine", found, f"{ENGINE} in fp32 or int8: the peers run the graph with it")
+    subject = subject_of(replace(options, engine=ENGINE))
+    say("the engine alone")
+    engine, limit, expected = engine_alone(subject, options.seconds, CHECKED)
+    work = Work(subject, expected, options.seconds)
+    say("Cellgate")
     cellgate = {**measure_cellgate(work), "engine_cells_per_s": round(limit, 1)}
-    cellgate["streamed_over_engine"] = round(cellgate["cells_per_s"] / limit, 3)
+    cellgate["streamed_over_engine"] = round(cellgate["cells_per_s"] / limit, 4)
     installed = _installed(environment)
     rows = [_row(peer, work, environment, installed, cellgate, say) for peer in peers]
     return {
-        "bench": "peers",
-        "date": time.strftime("%Y-%m-%d"),
-        "run_s": round(time.time() - began, 1),
-        "bundle": bundle.manifest.name,
-        "bundle_sha256": bundle.sha256,
-        "frame_shape": bundle.frame_shape,
+        **subject.about(),
         "engine": engine,
-        "precision": precision,
-        "threads": threads,
-        "seconds": seconds,
         "cellgate": cellgate,
         "peers": rows,
-        "machine": machine(),
-        "versions": versions("cellgate", "msgspec", "numpy", "openvino", "pyzmq"),
         "peer_versions": {name: installed.get(name, "not installed") for name in ("python", *TOLD)},
     }
 
@@ -106,15 +77,15 @@ def _installed(environment: Path) -> dict[str, str]:
 def _row(
     peer: Peer, work: Work, environment: Path, installed: dict[str, str], cellgate: dict[str, Any], say: Say
 ) -> dict[str, Any]:
-    about = {"name": peer.name, "title": peer.title, "documents": peer.documents, "measured": False}
     if peer.package is not None and peer.package not in installed:
-        missing = f"{peer.package} is not installed in {environment}: cellgate bench peers-env installs it"
-        return {**about, "reason": installed.get("error", missing)}
+        missing = f"{peer.package} is not installed in {environment}; cellgate bench peers-env installs it"
+        about = {"name": peer.name, "title": peer.title, "documents": peer.documents}
+        return {**about, "measured": False, "reason": installed.get("error", missing)}
     python = own_python() if peer.package is None else interpreter(environment)
     row = measure_peer(peer, work, python, say)
     if not row["measured"]:
         return row
-    half = row["latency"]["50%"]
-    say(f"Cellgate at {half['rate']:,.0f} cells/s, half of what {peer.title} carries …")
-    beside = cellgate_at(work, half["rate"])
+    half = row["latency"]["50%"]["rate"]
+    say(f"Cellgate at {half:,.0f} cells/s, half of what {peer.title} carries")
+    beside = cellgate_at(work, half)
     return {**row, "cellgate_at_its_half": beside, **verdict(row, cellgate, beside)}
