@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import os
+import sysconfig
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,9 @@ class Instance:
 def main() -> None:
     """Serve until told to end."""
     order = read_order()
+    # Its processes embed Python; they would take the system's library, which may be older than our standard library.
+    places = (str(sysconfig.get_config_var("LIBDIR")), os.environ.get("LD_LIBRARY_PATH", ""))
+    os.environ["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, places))
     config = TritonConfig(
         http_address="127.0.0.1", http_port=order.port, allow_grpc=False, allow_metrics=False, log_verbose=0
     )
