@@ -14,7 +14,7 @@ TEST := .venv/.installed-test
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo dev test test-fast test-slow lint lock clean
+.PHONY: help demo dev test test-fast test-slow lint lock peers-env clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,8 +49,11 @@ lock: ## choose versions anew within pyproject.toml and rewrite constraints.txt
 	@mv constraints.new constraints.txt && rm -rf .venv-lock
 	@echo "constraints.txt is rewritten; now: make test"
 
+peers-env: $(BASE) ## install the servers that `cellgate bench peers` measures, into .venv-peers (900 MB)
+	@$(BIN)/cellgate bench peers-env .venv-peers
+
 clean: ## remove the environment, caches and builds (not runs/)
-	rm -rf .venv .venv-lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lock .venv-peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find bench docs engines streamer tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BASE): pyproject.toml constraints.txt | .venv/bin/python

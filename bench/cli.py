@@ -9,6 +9,7 @@ import typer
 
 from bench.options import (
     DEFAULT_LADDER,
+    PEERS_ENVIRONMENT,
     BundleOption,
     EngineOption,
     JsonOption,
@@ -144,6 +145,44 @@ def soak_command(
     """Load the streamer for half an hour: whether memory stays what it is and latency does."""
     options = _options(engine, bundle, network, precision, threads, ladder, 60.0, seed)
     _run("soak", options, json, plot, minutes=minutes, load=load)
+
+
+@app.command("peers")
+def peers_command(
+    bundle: BundleOption = None,
+    network: NetworkOption = None,
+    precision: Annotated[Literal["fp32", "int8"], typer.Option(help="The arithmetic.")] = "fp32",
+    threads: ThreadsOption = 0,
+    ladder: LadderOption = DEFAULT_LADDER,
+    only: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME,…", help="Of rep, litserve, pytriton, ray; by default all.")
+    ] = None,
+    peers: Annotated[Path, typer.Option(metavar="DIR", help="Where they are installed.")] = PEERS_ENVIRONMENT,
+    seconds: SecondsOption = 5.0,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+    plot: PlotOption = None,
+) -> None:
+    """Beside LitServe, PyTriton, Ray Serve and a ZeroMQ REQ/REP loop: the same graph, cells, machine and client.
+
+    Each takes the best of several batch settings; latencies are at 25, 50 and 75 % of what each can carry. The network
+    runs with OpenVINO everywhere. `cellgate bench peers-env` installs the peers.
+    """
+    options = _options("openvino", bundle, network, precision, threads, ladder, seconds, seed)
+    _run("peers", options, json, plot, only=() if only is None else tuple(only.split(",")), environment=peers)
+
+
+@app.command("peers-env")
+def peers_env_command(
+    environment: Annotated[Path, typer.Argument(metavar="DIR", help="Where to.")] = PEERS_ENVIRONMENT,
+) -> None:
+    """Install the servers `peers` measures into an environment of their own, at the versions Cellgate states."""
+    from bench.peers import make_environment, peer_versions
+
+    typer.echo(f"installing into {environment}, 900 MB …")
+    make_environment(environment)
+    versions = peer_versions(environment)
+    typer.echo(", ".join(f"{name} {versions[name]}" for name in ("litserve", "nvidia-pytriton", "ray", "openvino")))
 
 
 @app.command("all")

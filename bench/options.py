@@ -30,6 +30,7 @@ PlotOption = Annotated[
 ]
 
 DEFAULT_LADDER = "1,2,4,8,16,32"
+PEERS_ENVIRONMENT = Path(".venv-peers")
 
 
 def numbers(text: str, option: str) -> tuple[float, ...]:

@@ -30,6 +30,7 @@ BENCHES: dict[str, str] = {
     "latency": "bench.latency",
     "overhead": "bench.overhead",
     "saturation": "bench.saturation",
+    "peers": "bench.peers",
 }
 """Name and module, in the order they are run in."""
 ALONE: dict[str, str] = {"soak": "bench.soak"}

@@ -1,7 +1,7 @@
 """Cellgate beside the servers people would use instead: the same graph, cells, machine, client and run."""
 
 from bench.peers._catalogue import PEERS, Peer, Setting
-from bench.peers._environment import DEFAULT, make_environment, peer_versions
+from bench.peers._environment import make_environment, peer_versions
 from bench.peers._measure import choose
 from bench.peers._processes import end_tree, family
 from bench.peers._run import measure
@@ -10,7 +10,6 @@ from bench.peers._tables import tables
 from bench.peers._verdict import verdict
 
 __all__ = [
-    "DEFAULT",
     "PEERS",
     "Peer",
     "Server",

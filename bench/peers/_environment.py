@@ -10,7 +10,6 @@ from pathlib import Path
 
 from engines.errors import CellgateError
 
-DEFAULT = Path(".venv-peers")
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 TOLD = ("fastapi", "litserve", "numpy", "nvidia-pytriton", "openvino", "pyzmq", "ray", "starlette", "tritonclient")
 """Whose versions stand in the result; `requirements.txt` has those of everything."""

@@ -27,6 +27,8 @@ SAME = 1e-3
 """How far probabilities may lie from those of Cellgate's engine."""
 MOST_UNDER_WAY = 256
 LEAST_CELLS = 200
+FAILURES = 2
+"""So many settings in a row that cannot be measured, and no more are tried."""
 
 Frames = NDArray[np.generic]
 
@@ -59,8 +61,12 @@ def measure_peer(peer: Peer, work: Work, python: Path, say: Say) -> dict[str, An
     for setting in peer.settings:
         say(f"{peer.title}: {setting}")
         tried.append(_try(peer, setting, work, python))
+        if all("reason" in each for each in tried[-FAILURES:]) and len(tried) >= FAILURES:
+            break  # it does not work here, and each further try would take as long as a server may to start
     row["tried"] = tried
-    carried = {setting: float(each.get("cells_per_s", 0.0)) for setting, each in zip(peer.settings, tried, strict=True)}
+    carried = {
+        setting: float(each.get("cells_per_s", 0.0)) for setting, each in zip(peer.settings, tried, strict=False)
+    }
     if not any(carried.values()):
         return {**row, "measured": False, "reason": str(tried[0]["reason"])}
     best = choose(carried)

@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.options import PEERS_ENVIRONMENT
 from bench.peers._catalogue import PEERS, Peer
 from bench.peers._cellgate import cellgate_at, engine_alone, measure_cellgate
-from bench.peers._environment import DEFAULT, TOLD, interpreter, own_python, peer_versions
+from bench.peers._environment import TOLD, interpreter, own_python, peer_versions
 from bench.peers._measure import Work, measure_peer
 from bench.peers._verdict import verdict
 from bench.subject import Options, Say, subject_of
+from engines.bundle import Precision
 from engines.errors import CellgateError, InputError
 
 ENGINE = "openvino"
@@ -21,11 +23,15 @@ CHECKED = 16
 """Cells on which a peer's answers are compared with the engine's."""
 
 
-def measure(options: Options, say: Say, *, only: Sequence[str] = (), environment: Path = DEFAULT) -> dict[str, Any]:
+def measure(
+    options: Options, say: Say, *, only: Sequence[str] = (), environment: Path = PEERS_ENVIRONMENT
+) -> dict[str, Any]:
     """Measure Cellgate beside its peers and return the figures as JSON-able values.
 
     Parameters
     ----------
+    options
+        Whatever engine they name, everyone runs the graph with OpenVINO, in int8 or else in FP32.
     only
         Names of peers; all of them if there is none.
     environment
@@ -34,13 +40,11 @@ def measure(options: Options, say: Say, *, only: Sequence[str] = (), environment
     Raises
     ------
     InputError
-        A peer nobody knows, another engine than OpenVINO on the CPU, or what `subject_of` raises.
+        A peer nobody knows, or what `subject_of` raises.
     """
     peers = chosen(only)
-    if options.engine not in ("auto", ENGINE) or options.precision == "fp16":
-        found = f"{options.engine} in {options.precision}"
-        raise InputError("bench peers", "engine", found, f"{ENGINE} in fp32 or int8: the peers run the graph with it")
-    subject = subject_of(replace(options, engine=ENGINE))
+    precision: Precision = "int8" if options.precision == "int8" else "fp32"
+    subject = subject_of(replace(options, engine=ENGINE, precision=precision))
     say("the engine alone")
     engine, limit, expected = engine_alone(subject, options.seconds, CHECKED)
     work = Work(subject, expected, options.seconds)

@@ -25,7 +25,7 @@ from engines.errors import CellgateError
 from streamer.vocabulary import Reason
 from streamer.wire import DECISION
 
-START_S = 120.0
+START_S = 60.0
 ANSWER_S = 20.0
 SERVERS = Path(__file__).with_name("servers")
 

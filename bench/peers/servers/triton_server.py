@@ -41,7 +41,8 @@ class Instance:
 def main() -> None:
     """Serve until told to end."""
     order = read_order()
-    # Its processes embed Python; they would take the system's library, which may be older than our standard library.
+    # Its processes embed Python and would take the system's library, which need not fit this environment's packages
+    # (https://triton-inference-server.github.io/pytriton/latest/installation).
     places = (str(sysconfig.get_config_var("LIBDIR")), os.environ.get("LD_LIBRARY_PATH", ""))
     os.environ["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, places))
     config = TritonConfig(
@@ -54,7 +55,7 @@ def main() -> None:
             infer_func=[Instance(order) for _ in range(order.workers)],
             inputs=[Tensor(name="frames", dtype=np.dtype(order.dtype).type, shape=order.shape)],
             outputs=[Tensor(name="probabilities", dtype=np.float32, shape=(order.classes,))],
-            config=ModelConfig(batching=order.batch > 1, max_batch_size=order.batch, batcher=batcher),
+            config=ModelConfig(max_batch_size=order.batch, batcher=batcher),
             strict=False,
         )
         triton.serve()
