@@ -6,7 +6,7 @@ from bench.peers._measure import choose
 from bench.peers._processes import end_tree, family
 from bench.peers._run import measure
 from bench.peers._server import Server
-from bench.peers._tables import tables
+from bench.peers._tables import draw, tables
 from bench.peers._verdict import verdict
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Server",
     "Setting",
     "choose",
+    "draw",
     "end_tree",
     "family",
     "make_environment",

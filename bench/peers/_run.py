@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,14 @@ def chosen(only: Sequence[str]) -> tuple[Peer, ...]:
     return tuple(peer for peer in PEERS if not only or peer.name in only)
 
 
+def absent(peer: Peer, environment: Path, installed: Mapping[str, str]) -> str | None:
+    """Return why a peer cannot be run, None if it can; `installed` is what `peer_versions` returns, or `error`."""
+    if peer.package is None or peer.package in installed:
+        return None
+    missing = f"{peer.package} is not installed in {environment}; cellgate bench peers-env installs it"
+    return installed.get("error", missing)
+
+
 def _installed(environment: Path) -> dict[str, str]:
     try:
         return peer_versions(environment)
@@ -81,10 +89,10 @@ def _installed(environment: Path) -> dict[str, str]:
 def _row(
     peer: Peer, work: Work, environment: Path, installed: dict[str, str], cellgate: dict[str, Any], say: Say
 ) -> dict[str, Any]:
-    if peer.package is not None and peer.package not in installed:
-        missing = f"{peer.package} is not installed in {environment}; cellgate bench peers-env installs it"
+    reason = absent(peer, environment, installed)
+    if reason is not None:
         about = {"name": peer.name, "title": peer.title, "documents": peer.documents}
-        return {**about, "measured": False, "reason": installed.get("error", missing)}
+        return {**about, "measured": False, "reason": reason}
     python = own_python() if peer.package is None else interpreter(environment)
     row = measure_peer(peer, work, python, say)
     if not row["measured"]:

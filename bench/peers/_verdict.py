@@ -22,16 +22,16 @@ def verdict(peer: dict[str, Any], cellgate: dict[str, Any], beside: dict[str, An
     Returns
     -------
     dict
-        `throughput_ratio`, Cellgate's over the peer's, which is to be 2 at least unless Cellgate gives 95 % of what its
-        engine can alone; `p99_ratio`, Cellgate's over the peer's at half the peer's maximum, to be a fifth at most; and
-        whether each is met. A ratio that cannot be formed is None and not met.
+        `throughput_over_peer`, Cellgate's over the peer's, which is to be 2 at least unless Cellgate gives 95 % of
+        what its engine can alone; `p99_ratio`, Cellgate's over the peer's at half the peer's maximum, to be a fifth at
+        most; and whether each is met. A ratio that cannot be formed is None and not met.
     """
     ratio = _over(cellgate["cells_per_s"], peer["cells_per_s"])
     share = _over(cellgate["cells_per_s"], cellgate["engine_cells_per_s"])
     p99 = _over(_p99(beside), _p99(peer["latency"]["50%"]))
     lost = beside["failed"] or beside["missing"]
     return {
-        "throughput_ratio": _rounded(ratio),
+        "throughput_over_peer": _rounded(ratio),
         "p99_ratio": _rounded(p99),
         "throughput_met": (ratio or 0) >= TIMES_THROUGHPUT or (share or 0) >= OF_ENGINE,
         "p99_met": p99 is not None and p99 <= OF_P99 and not lost,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
 from bench.peers.servers._order import Order
+
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # it would report that it is used
+import openvino as ov  # noqa: E402
 
 Frames = NDArray[np.generic]
 Probabilities = NDArray[np.float32]
