@@ -46,11 +46,19 @@ class HttpLink:
         self._idle: list[Connection] = []
         self._busy: dict[int, Parts] = {}
         self._waiting: deque[Parts] = deque()
+        self._requests: dict[int, tuple[zmq.Frame, zmq.Frame]] = {}
         self._again: set[bytes] = set()
 
-    def pack(self, seq: int, ticks: NDArray[np.uint64], block: memoryview) -> Parts:
-        """Return the cell's record, which becomes its decision, and the request."""
-        return _record(seq, ticks), memoryview(self._build(block))
+    def pack(self, seq: int, ticks: NDArray[np.uint64], block: zmq.Frame) -> Parts:
+        """Return the cell's record, which becomes its decision, and the request.
+
+        A request is made once for each frame: what a client does, it takes from the processor of what is measured.
+        """
+        record = _record(seq, ticks)
+        found = self._requests.get(id(block))
+        if found is None:  # kept with its block, so that no other block can come to have the same identity
+            found = self._requests[id(block)] = block, zmq.Frame(self._build(block.buffer), copy=False)
+        return record, found[1]
 
     def send(self, parts: Parts) -> None:
         """Send a request now if a connection is free or can be opened, else as soon as one is."""
@@ -64,7 +72,7 @@ class HttpLink:
             self._waiting.append(parts)
             return
         self._busy[connection.fileno()] = parts
-        connection.send(parts[1])
+        connection.send(parts[1].buffer)
 
     def receive(self) -> int:
         """See `Link.receive`."""
@@ -135,7 +143,7 @@ class RepLink:
         self._socket.setsockopt(zmq.RCVHWM, 0)
         self._socket.connect(target.cells)
 
-    def pack(self, seq: int, ticks: NDArray[np.uint64], block: memoryview) -> Parts:
+    def pack(self, seq: int, ticks: NDArray[np.uint64], block: zmq.Frame) -> Parts:
         """Return the cell's record and its frame."""
         return _record(seq, ticks), block
 

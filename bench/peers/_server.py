@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+import zmq
 from numpy.typing import NDArray
 
 from bench.live import Target, peer_link
@@ -127,8 +128,8 @@ class Server:
     def _ask(self, frame: Frames) -> NDArray[np.float32]:
         link = peer_link(self.target())
         try:
-            ticks = np.zeros(1, np.uint64)
-            link.send(link.pack(0, ticks, np.ascontiguousarray(frame).reshape(-1).view(np.uint8).data))
+            block = zmq.Frame(np.ascontiguousarray(frame).reshape(-1).view(np.uint8).data, copy=False)
+            link.send(link.pack(0, np.zeros(1, np.uint64), block))
             until = time.monotonic() + ANSWER_S
             while not link.receive():
                 select.select([link.fileno()], (), (), 0.1)

@@ -64,13 +64,17 @@ def target(endpoint, speaks):
     return Target(endpoint, None, ("a", "b"), "uint16", SHAPE[1:], speaks=speaks, classes=2)
 
 
+def block(frames):
+    return zmq.Frame(frames.reshape(-1).view(np.uint8).data, copy=False)
+
+
 def ask(link, count, *, at_once=16):
     """Send `count` cells with some under way, and return the records that came back."""
     sent = came = 0
     until = time.monotonic() + 20
     while came < count:
         while sent < count and sent - came < at_once:
-            link.send(link.pack(sent, np.array([sent], np.uint64), FRAMES[sent].reshape(-1).view(np.uint8).data))
+            link.send(link.pack(sent, np.array([sent], np.uint64), block(FRAMES[sent])))
             sent += 1
         select.select([link.fileno()], (), (), 0.1)
         came += link.receive()
@@ -137,7 +141,7 @@ def test_what_does_not_fit_the_connections_waits_its_turn(server, monkeypatch):
 def test_a_link_takes_one_cell_a_message(server):
     link = peer_link(target(f"tcp://127.0.0.1:{server.server_port}", "plain"))
     with pytest.raises(CellgateError, match="found 2 cells in a message, expected 1"):
-        link.pack(0, np.zeros(2, np.uint64), FRAMES[:2].reshape(-1).view(np.uint8).data)
+        link.pack(0, np.zeros(2, np.uint64), block(FRAMES[:2]))
     link.close()
 
 
