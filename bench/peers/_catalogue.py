@@ -123,7 +123,11 @@ PEERS = (
             "https://docs.ray.io/en/latest/serve/advanced-guides/performance.html",
             "https://docs.ray.io/en/latest/serve/advanced-guides/dyn-req-batch.html",
         ),
-        variables={"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1", "RAY_USAGE_STATS_ENABLED": "0"},
+        variables={
+            "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # one machine: its processes listen on 127.0.0.1 only
+        },
     ),
 )
 """In the order in which they are measured."""
