@@ -4,8 +4,8 @@
 - `max_ongoing_requests` well above the batch, a core reserved for each replica, and `RAY_SERVE_THROUGHPUT_OPTIMIZED=1`,
   which the bench sets (https://docs.ray.io/en/latest/serve/advanced-guides/performance.html).
 
-Its HAProxy mode is left out: it listens on all interfaces, and a bench must not be reachable from elsewhere. One port of
-each replica, for other replicas, does so whatever it is told.
+Its HAProxy mode is left out: it listens on all interfaces, and a bench must not be reachable from elsewhere. One port
+of each replica, for other replicas, does so whatever it is told.
 """
 
 from __future__ import annotations
