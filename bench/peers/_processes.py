@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 STOP_S = 10.0
+KILLED_S = 10.0
+"""The most that is waited for the system to take down what was killed."""
 
 Identity = tuple[int, int]
 """Process number, and when the process began: the number alone may be another's by the time it is used."""
@@ -28,7 +30,8 @@ def end_tree(process: subprocess.Popen[bytes], stop_s: float = STOP_S) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(stop_s)
+        process.wait(KILLED_S)
+    _await_end(members, KILLED_S)
 
 
 def family(root: int) -> list[Identity]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import socket
 import subprocess
@@ -29,6 +30,8 @@ from streamer.wire import DECISION
 START_S = 60.0
 ANSWER_S = 20.0
 SERVERS = Path(__file__).with_name("servers")
+_ERROR = re.compile(r"[\w.]*(Error|Exception)\b")
+"""How the last line of a traceback begins."""
 
 Frames = NDArray[np.generic]
 
@@ -79,6 +82,7 @@ class Server:
                     stderr=subprocess.STDOUT,
                     cwd=scratch,
                     env=_variables(peer, scratch),
+                    start_new_session=True,  # Ctrl-C is for the bench, which then ends the server
                 )
             self._stack.callback(end_tree, self._process)
             self._await_answer()
@@ -118,7 +122,7 @@ class Server:
                 raise CellgateError(f"{self._peer.title} ended with code {code}: {self._said()}")
             try:
                 self._ask(frame)
-            except (CellgateError, OSError) as error:
+            except CellgateError as error:
                 if time.monotonic() > until:
                     raise CellgateError(f"{self._peer.title}: no answer within {START_S:g} s: {error}") from error
                 time.sleep(0.2)
@@ -140,12 +144,16 @@ class Server:
                 raise CellgateError(f"{self._peer.title} answered {link.answer[:200]!r}; {self._said()}")
             # Triton puts a description before the numbers; they are last in every answer.
             return np.frombuffer(link.answer[-4 * len(self._bundle.classes) :], np.float32)
+        except OSError as error:
+            raise CellgateError(f"{self._peer.title} cannot be reached: {error}; {self._said()}") from error
         finally:
             link.close()
 
     def _said(self) -> str:
+        """Return the last line of the log that names an error, else the last."""
         lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
-        return lines[-1][-300:] if lines else "it said nothing"
+        errors = [line for line in lines if _ERROR.match(line)]
+        return (errors or lines or ["it said nothing"])[-1][:300]
 
     def __enter__(self) -> Self:
         return self

@@ -137,6 +137,27 @@ def test_a_process_ends_with_all_it_started_even_what_does_not_want_to(tmp_path)
     assert [identity for number, _ in members for identity in family(number) if identity in members] == []
 
 
+def test_a_server_does_not_outlive_a_bench_that_is_killed(toy_bundle):
+    program = (
+        "import sys, time, pathlib\n"
+        "from bench.peers import PEERS, Server, Setting\n"
+        "from engines.bundle import load_bundle\n"
+        "bundle, python = load_bundle(sys.argv[1]), pathlib.Path(sys.executable)\n"
+        "server = Server(PEERS[0], Setting(), bundle, python=python, threads=1)\n"
+        "print(server.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", program, toy_bundle.path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as bench:
+        server = int(bench.stdout.readline())
+        assert family(server)
+        bench.kill()
+    until = time.monotonic() + 20
+    while family(server) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert family(server) == []
+
+
 def test_of_settings_that_carry_the_same_the_one_that_holds_cells_back_least_is_taken():
     eager, patient, twice = Setting(8, 1.0), Setting(32, 10.0), Setting(8, 1.0, 2)
     assert choose({eager: 950.0, patient: 1000.0, twice: 990.0}) == eager
