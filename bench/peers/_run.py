@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import zmq
+
 from bench.options import PEERS_ENVIRONMENT
 from bench.peers._catalogue import PEERS, Peer
 from bench.peers._cellgate import cellgate_at, engine_alone, measure_cellgate
@@ -94,7 +96,8 @@ def _row(
         about = {"name": peer.name, "title": peer.title, "documents": peer.documents}
         return {**about, "measured": False, "reason": reason}
     python = own_python() if peer.package is None else interpreter(environment)
-    row = measure_peer(peer, work, python, say)
+    version = zmq.__version__ if peer.package is None else installed[peer.package]
+    row = {**measure_peer(peer, work, python, say), "version": version}
     if not row["measured"]:
         return row
     half = row["latency"]["50%"]["rate"]

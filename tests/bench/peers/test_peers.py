@@ -69,6 +69,7 @@ def test_a_run_measures_who_is_there_and_says_who_is_not(toy_bundle, tmp_path):
     figures = measure(options, steps.append, only=("rep", "litserve"), environment=tmp_path / "none")
     rep, litserve = figures["peers"]
     assert rep["measured"]
+    assert re.fullmatch(r"[0-9.]+", rep["version"])
     assert [each["workers"] for each in rep["tried"]] == [1, 2]
     assert set(rep["latency"]) == {"25%", "50%", "75%"}
     for each in (*rep["latency"].values(), *figures["cellgate"]["latency"].values(), rep["cellgate_at_its_half"]):
@@ -85,7 +86,7 @@ def test_a_run_measures_who_is_there_and_says_who_is_not(toy_bundle, tmp_path):
     for table in tables(figures):
         console.print(table)
     assert "litserve is not installed" in console.file.getvalue()
-    assert "ZeroMQ REQ/REP loop: batch 1, 2 workers" in steps
+    assert "REQ/REP loop, pyzmq: batch 1, 2 workers" in steps
 
 
 def test_a_peer_that_is_not_installed_is_told_how_to_be():
