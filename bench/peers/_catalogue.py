@@ -67,7 +67,7 @@ class Peer:
 PEERS = (
     Peer(
         name="rep",
-        title="ZeroMQ REQ/REP loop",
+        title="REQ/REP loop, pyzmq",
         module="rep_server",
         speaks="rep",
         package=None,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.live import Streaming
 from bench.offline import run_offline
-from bench.peers._measure import Work, carries, latencies, latency_at
+from bench.peers._measure import TRY_SHARE, Work, carries, latencies, latency_at
 from bench.subject import Subject
 from engines.errors import EngineError
 
@@ -27,10 +27,17 @@ def measure_cellgate(work: Work) -> dict[str, Any]:
         return {"cells_per_s": round(maximum, 1), "latency": latencies(streamer.target(), work, maximum)}
 
 
-def cellgate_at(work: Work, rate: float) -> dict[str, Any]:
-    """Return the streamer's latency at a rate in cells per second."""
-    with Streaming(work.subject.bundle, work.subject.how) as streamer:
-        return latency_at(streamer.target(), work, rate)
+def cellgate_beside(work: Work, rate: float) -> dict[str, Any]:
+    """Return the streamer's latency at a rate in cells per second, and its maximum and its engine's, all measured now.
+
+    The machine may do other things by now than it did when the run began: a peer is compared with what comes next.
+    """
+    subject, seconds = work.subject, TRY_SHARE * work.seconds
+    _, limit, _ = engine_alone(subject, seconds, 1)
+    with Streaming(subject.bundle, subject.how) as streamer:
+        maximum = carries(streamer.target(), subject.frames, seconds, WINDOW_RUNGS * subject.how.top)
+        latency = latency_at(streamer.target(), work, rate)
+    return {**latency, "cells_per_s": round(maximum, 1), "engine_cells_per_s": round(limit, 1)}
 
 
 def engine_alone(subject: Subject, seconds: float, check: int) -> tuple[str, float, NDArray[np.float32]]:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import zmq
+
 from bench.options import PEERS_ENVIRONMENT
 from bench.peers._catalogue import PEERS, Peer
-from bench.peers._cellgate import cellgate_at, engine_alone, measure_cellgate
+from bench.peers._cellgate import cellgate_beside, engine_alone, measure_cellgate
 from bench.peers._environment import TOLD, interpreter, own_python, peer_versions
 from bench.peers._measure import Work, measure_peer
 from bench.peers._verdict import verdict
@@ -52,7 +54,7 @@ def measure(
     cellgate = {**measure_cellgate(work), "engine_cells_per_s": round(limit, 1)}
     cellgate["streamed_over_engine"] = round(cellgate["cells_per_s"] / limit, 4)
     installed = _installed(environment)
-    rows = [_row(peer, work, environment, installed, cellgate, say) for peer in peers]
+    rows = [_row(peer, work, environment, installed, say) for peer in peers]
     return {
         **subject.about(),
         "engine": engine,
@@ -86,18 +88,17 @@ def _installed(environment: Path) -> dict[str, str]:
         return {"error": str(error)}
 
 
-def _row(
-    peer: Peer, work: Work, environment: Path, installed: dict[str, str], cellgate: dict[str, Any], say: Say
-) -> dict[str, Any]:
+def _row(peer: Peer, work: Work, environment: Path, installed: dict[str, str], say: Say) -> dict[str, Any]:
     reason = absent(peer, environment, installed)
     if reason is not None:
         about = {"name": peer.name, "title": peer.title, "documents": peer.documents}
         return {**about, "measured": False, "reason": reason}
     python = own_python() if peer.package is None else interpreter(environment)
-    row = measure_peer(peer, work, python, say)
+    version = zmq.__version__ if peer.package is None else installed[peer.package]
+    row = {**measure_peer(peer, work, python, say), "version": version}
     if not row["measured"]:
         return row
     half = row["latency"]["50%"]["rate"]
-    say(f"Cellgate at {half:,.0f} cells/s, half of what {peer.title} carries")
-    beside = cellgate_at(work, half)
-    return {**row, "cellgate_at_its_half": beside, **verdict(row, cellgate, beside)}
+    say(f"Cellgate beside it, also at {half:,.0f} cells/s, half of what {peer.title} carries")
+    beside = cellgate_beside(work, half)
+    return {**row, "cellgate_beside": beside, **verdict(row, beside)}

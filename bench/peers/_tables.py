@@ -18,7 +18,7 @@ def tables(figures: dict[str, Any]) -> list[Table]:
     cellgate, measured = figures["cellgate"], [row for row in figures["peers"] if row["measured"]]
     limit = cellgate["engine_cells_per_s"]
     carried = [("engine alone", "", limit, 1.0), ("Cellgate", "as delivered", *_rate(cellgate, limit))]
-    carried += [(row["title"], _words(row["setting"]), *_rate(row, limit)) for row in measured]
+    carried += [(f"{row['title']} {row['version']}", _words(row["setting"]), *_rate(row, limit)) for row in measured]
     latency = [line for row in ({**cellgate, "title": "Cellgate"}, *measured) for line in _latencies(row)]
     met = f"throughput (≥ {TIMES_THROUGHPUT:g}, or ≥ {OF_ENGINE:.0%} of the engine)"
     found = [
@@ -80,7 +80,8 @@ def _met(row: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _not_measured(missing: list[tuple[str, str]]) -> Table:
-    table = Table(title="Not measured", title_justify="left", box=None, pad_edge=False, show_header=False)
+    # Reasons are sentences: they may take several lines.
+    table = Table("", "because", title="Not measured", title_justify="left", box=None, pad_edge=False)
     for title, reason in missing:
         table.add_row(title, reason)
     return table

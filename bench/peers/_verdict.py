@@ -9,15 +9,15 @@ OF_ENGINE = 0.95
 OF_P99 = 0.2
 
 
-def verdict(peer: dict[str, Any], cellgate: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
+def verdict(peer: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
     """Compare a peer's row with Cellgate's.
 
     Parameters
     ----------
-    peer, cellgate
-        Rows with `cells_per_s`; Cellgate's has `engine_cells_per_s` too.
+    peer
+        Has `cells_per_s` and `latency`.
     beside
-        Cellgate's latency at half the peer's maximum rate.
+        Cellgate's `cells_per_s` and `engine_cells_per_s`, and its latency at half the peer's maximum rate.
 
     Returns
     -------
@@ -26,8 +26,8 @@ def verdict(peer: dict[str, Any], cellgate: dict[str, Any], beside: dict[str, An
         what its engine can alone; `p99_ratio`, Cellgate's over the peer's at half the peer's maximum, to be a fifth at
         most; and whether each is met. A ratio that cannot be formed is None and not met.
     """
-    ratio = _over(cellgate["cells_per_s"], peer["cells_per_s"])
-    share = _over(cellgate["cells_per_s"], cellgate["engine_cells_per_s"])
+    ratio = _over(beside["cells_per_s"], peer["cells_per_s"])
+    share = _over(beside["cells_per_s"], beside["engine_cells_per_s"])
     p99 = _over(_p99(beside), _p99(peer["latency"]["50%"]))
     lost = beside["failed"] or beside["missing"]
     return {

@@ -69,14 +69,15 @@ def test_a_run_measures_who_is_there_and_says_who_is_not(toy_bundle, tmp_path):
     figures = measure(options, steps.append, only=("rep", "litserve"), environment=tmp_path / "none")
     rep, litserve = figures["peers"]
     assert rep["measured"]
+    assert re.fullmatch(r"[0-9.]+", rep["version"])
     assert [each["workers"] for each in rep["tried"]] == [1, 2]
     assert set(rep["latency"]) == {"25%", "50%", "75%"}
-    for each in (*rep["latency"].values(), *figures["cellgate"]["latency"].values(), rep["cellgate_at_its_half"]):
+    for each in (*rep["latency"].values(), *figures["cellgate"]["latency"].values(), rep["cellgate_beside"]):
         assert (each["sent"], each["failed"], each["missing"]) == (each["decided"], 0, 0)
         assert each["latency_us"]["p99"] > 0
-    assert rep["cellgate_at_its_half"]["rate"] == pytest.approx(0.5 * rep["cells_per_s"], rel=0.01)
+    assert rep["cellgate_beside"]["rate"] == pytest.approx(0.5 * rep["cells_per_s"], rel=0.01)
     assert rep["throughput_over_peer"] == pytest.approx(
-        figures["cellgate"]["cells_per_s"] / rep["cells_per_s"], abs=0.001
+        rep["cellgate_beside"]["cells_per_s"] / rep["cells_per_s"], abs=0.001
     )
     assert not litserve["measured"]
     assert "cellgate bench peers-env" in litserve["reason"]
@@ -85,7 +86,7 @@ def test_a_run_measures_who_is_there_and_says_who_is_not(toy_bundle, tmp_path):
     for table in tables(figures):
         console.print(table)
     assert "litserve is not installed" in console.file.getvalue()
-    assert "ZeroMQ REQ/REP loop: batch 1, 2 workers" in steps
+    assert "REQ/REP loop, pyzmq: batch 1, 2 workers" in steps
 
 
 def test_a_peer_that_is_not_installed_is_told_how_to_be():
@@ -173,8 +174,8 @@ def latency(p99, failed=0, missing=0):
     [(2000.0, 1000.0, 9000.0, True), (1900.0, 1000.0, 9000.0, False), (1900.0, 1900.0, 2000.0, True)],
 )
 def test_the_throughput_is_to_be_twice_the_peers_or_what_the_engine_can(mine, theirs, engine, met):
-    cellgate = {"cells_per_s": mine, "engine_cells_per_s": engine}
-    found = verdict({"cells_per_s": theirs, "latency": {"50%": latency(10.0)}}, cellgate, latency(1.0))
+    beside = {**latency(1.0), "cells_per_s": mine, "engine_cells_per_s": engine}
+    found = verdict({"cells_per_s": theirs, "latency": {"50%": latency(10.0)}}, beside)
     assert found["throughput_met"] is met
     assert found["throughput_over_peer"] == mine / theirs
 
@@ -185,7 +186,7 @@ def test_the_throughput_is_to_be_twice_the_peers_or_what_the_engine_can(mine, th
 )
 def test_the_p99_is_to_be_a_fifth_of_the_peers_with_every_cell_answered(beside, met):
     peer = {"cells_per_s": 1.0, "latency": {"50%": latency(10.0)}}
-    assert verdict(peer, {"cells_per_s": 1.0, "engine_cells_per_s": 1.0}, beside)["p99_met"] is met
+    assert verdict(peer, {**beside, "cells_per_s": 1.0, "engine_cells_per_s": 1.0})["p99_met"] is met
 
 
 def test_the_peers_are_pinned_and_run_the_openvino_that_cellgate_runs():
