@@ -32,7 +32,7 @@ def columns_of(records: Records, recording: Recording) -> Columns:
     class_ = records["class_"]
     columns: Columns = {
         "labels": class_,
-        "trigger_s": ticks * (numerator / denominator),
+        "trigger_s": ticks * float(numerator) / float(denominator),
         "facts/seq": records["seq"],
         "facts/trigger_ticks": records["ticks"],
         "facts/arrival_ns": records["arrival_ns"] - start,

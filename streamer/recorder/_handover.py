@@ -176,7 +176,7 @@ class Handover:
         )
 
     def _settled(self, seqs: NDArray[np.uint64]) -> Records:
-        """Return the records of these cells, of those that are decided."""
+        """Return the records of these cells, of those that are decided; of all of them in the order of the cells."""
         fresh, self._fresh = self._fresh, []
         if not fresh:
             return _NO_RECORDS
@@ -185,7 +185,11 @@ class Handover:
             return records
         # Also there may be cells that waited for their windows and had been skipped.
         mine: Records = records[np.isin(records["seq"], seqs)]
-        return mine
+        if len(mine) < len(seqs):
+            return mine
+        # Some were settled at once and some by the sort stage: one after the other, but both with their batch.
+        in_order: Records = mine[np.argsort(mine["seq"])][np.argsort(np.argsort(seqs))]
+        return in_order
 
     def _asked(self, seqs: NDArray[np.uint64], records: Records) -> NDArray[np.bool_] | None:
         if not self._choice.by_fate:

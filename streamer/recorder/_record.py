@@ -163,7 +163,7 @@ class _Recorder:
     def _given_up(self, error: OSError) -> InputError:
         file = self._file
         assert file is not None  # noqa: S101 - only a file that is open is written to
-        file.abandon()
+        file.give_up()
         self._last, self._file = file.taken, None
         expected = f"room for more: {file.taken.recorded} cells are in the file, and recording has ended"
         return InputError(file.path, "file", error.strerror or str(error), expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -119,9 +120,14 @@ class SeriesFile:
         self.write()
         self._store.close({**self.account(), **codes(self.recording), "ended": ended})
 
-    def abandon(self) -> None:
-        """Let go of a file that cannot be written any more."""
-        self._store.abandon()
+    def give_up(self) -> None:
+        """Close the file of a disk that takes no more."""
+        self._joiner.give_up()
+        self._tell_undecided()
+        self._drop("disk", self._cells)
+        self._ready, self._cells = [], 0
+        with suppress(OSError, RuntimeError, ValueError):  # then it stays as it was when last written to
+            self._store.close({**self.account(), **codes(self.recording), "ended": "disk"})
 
     def _join(self, records: Records, seqs: NDArray[np.uint64], frames: NDArray[np.generic]) -> None:
         for records_, frames_ in self._joiner.join(records, seqs, frames):

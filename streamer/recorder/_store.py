@@ -29,16 +29,13 @@ class Store(Protocol):
     """
 
     def append(self, frames: NDArray[np.generic], columns: Columns) -> None:
-        """Add cells: frames `(n, C, H, W)`, and n values of every column."""
+        """Add cells: frames `(n, C, H, W)`, and n values of every column; `OSError` where there is no room for them."""
 
     def note(self, counts: Mapping[str, int]) -> None:
         """Bring everything to the file, then these counts into its attributes."""
 
     def close(self, attributes: Attributes) -> None:
         """Write the last attributes and close the file."""
-
-    def abandon(self) -> None:
-        """Close the file as it is, on a disk that takes no more."""
 
 
 def chunk_rows(frame: NDArray[np.generic]) -> int:

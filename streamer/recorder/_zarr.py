@@ -49,9 +49,6 @@ class ZarrStore:
         """Write the last attributes."""
         self._group.attrs.update(dict(attributes))
 
-    def abandon(self) -> None:
-        """Nothing is open."""
-
     def _array(self, name: str, like: NDArray[np.generic], chunks: tuple[int, ...], packing: Any) -> Any:
         # Also chunks of nothing but zeros: for a reader those that are not there were lost.
         return self._group.create_array(
