@@ -56,11 +56,6 @@ class Child:
         return self._process.poll() is None
 
     @property
-    def pid(self) -> int:
-        """The process's number."""
-        return self._process.pid
-
-    @property
     def code(self) -> int | None:
         """The exit code; None while it runs."""
         return self._process.poll()

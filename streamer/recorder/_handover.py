@@ -114,6 +114,11 @@ class Handover:
 
     def hand_over(self, pool: SlotPool, slots: Slots) -> None:
         """Hand over those cells of a settled batch that are asked for; its slots are not needed any more after this."""
+        if self._peer is None and self._choice.what == "all":  # nobody looks at what these cells are
+            self._fresh.clear()
+            self._account.offered += len(slots)
+            self._skip(NO_RECORDER, len(slots))
+            return
         seqs = pool.facts["seq"][slots]
         records = self._settled(seqs)
         asked = self._asked(seqs, records)
@@ -256,12 +261,19 @@ class Handover:
 
     def _send(self, identity: bytes, parts: tuple[Part, ...]) -> bool:
         try:
-            self._socket.send_multipart((identity, *parts), zmq.DONTWAIT)
+            # Only the first may fail: ZeroMQ takes a message whole or not at all.
+            self._socket.send(identity, _MORE)
+            for part in parts[:-1]:
+                self._socket.send(part, _MORE)
+            self._socket.send(parts[-1], zmq.DONTWAIT)
         except zmq.ZMQError as error:
             if error.errno in (zmq.EAGAIN, zmq.EHOSTUNREACH):
                 return False
             raise
         return True
+
+
+_MORE = zmq.SNDMORE | zmq.DONTWAIT
 
 
 def _add(total: Handed, part: Handed) -> None:

@@ -22,7 +22,16 @@ from tests.support.talk import TOY_SCHEMA, Listening, check_account, now_ticks, 
 from tests.support.toy import CHANNELS, CLASSES, toy_frames, write_toy_bundle
 
 pytest.importorskip("hdf5plugin")
-RULES = '[way.left]\nmode = "single"\nleading_us = 200.0\ntrailing_us = 200.0\n[timing]\nsort_delay_us = 200_000.0\n'
+RULES = """
+[way.left]
+mode = "single"
+leading_us = 200.0
+trailing_us = 200.0
+[actuator]
+transport_us = 20_000.0
+[timing]
+sort_delay_us = 200_000.0
+"""
 
 
 def send(streamer, series, classes, *, every=10, pause_s=0.002, schema=TOY_SCHEMA):
@@ -157,10 +166,12 @@ def test_only_what_is_asked_for_is_recorded_also_with_sort_windows(bench, what):
     with CellSender(streamer.cells) as sender:
         sender.start("w", TOY_SCHEMA)
         rng = np.random.default_rng(2)
+        last = time.monotonic_ns()
         for _ in range(60):
-            ticks = time.monotonic_ns() - np.cumsum(rng.integers(50_000, 400_000, 8))[::-1]
+            # The first is close behind the last of the message before, which is waiting for just that.
+            time.sleep(0.003)
+            ticks, last = np.linspace(last + 100_000, time.monotonic_ns(), 8), time.monotonic_ns()
             sender.send(toy_frames(rng.integers(0, 3, 8)), ticks.astype(np.uint64))
-            time.sleep(0.01)
         totals = sender.end()
     check_account(totals, streamer.journal("w"))
     recorder.wait_for("ended by end")
