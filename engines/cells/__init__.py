@@ -1,6 +1,7 @@
 """Recorded cells: one interface for every format they come in, and the way from there to one array."""
 
 from engines.cells._cells import Cells
+from engines.cells._frames_format import FRAMES_FORMAT, FRAMES_VERSION, RECORDED, fact_name
 from engines.cells._gather import gather, pick_channels
 from engines.cells._hints import HINT_HELP, bare_hint, parse_hints
 from engines.cells._memory import available_memory
@@ -14,8 +15,11 @@ from engines.cells._summary import Summary, summarise
 from engines.cells._write_npz import write_npz
 
 __all__ = [
+    "FRAMES_FORMAT",
+    "FRAMES_VERSION",
     "HINT_HELP",
     "READERS",
+    "RECORDED",
     "Cell",
     "Cells",
     "Reader",
@@ -24,6 +28,7 @@ __all__ = [
     "available_memory",
     "bare_hint",
     "contact_sheet",
+    "fact_name",
     "gather",
     "is_digital",
     "open_cells",

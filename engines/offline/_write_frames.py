@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.cells import Recording
-from engines.cells._recording import Frame, plain_text
+from engines.cells import FRAMES_FORMAT, FRAMES_VERSION, Recording, fact_name
+from engines.cells._recording import Frame
 from engines.errors import CellsError, InputError, MissingExtraError
 from engines.results import distinct, replacing
 
-FORMAT, VERSION = "cellgate-frames", 1
 _CHUNK_BYTES, _WAITING_BYTES = 1 << 20, 32 << 20
 
 
@@ -86,7 +85,7 @@ def _library(name: str, feature: str) -> Any:
 
 def _attributes(recording: Recording) -> dict[str, str | int | float]:
     pixel = {} if recording.pixel_um is None else {"pixel_um": recording.pixel_um}
-    return {"format": FORMAT, "version": VERSION, **pixel}
+    return {"format": FRAMES_FORMAT, "version": FRAMES_VERSION, **pixel}
 
 
 def _write(recording: Recording, frames: Any, column: Any) -> int:
@@ -114,15 +113,9 @@ def _write(recording: Recording, frames: Any, column: Any) -> int:
         column("groups", np.array(groups))
     if not np.isnan(triggers).all():
         column("trigger_s", np.array(triggers, np.float64))
-    for name, values in zip(distinct(map(_fact_name, facts)), facts.values(), strict=True):
+    for name, values in zip(distinct(map(fact_name, facts)), facts.values(), strict=True):
         column(f"facts/{name}", _numbers(values))
     return len(labels)
-
-
-def _fact_name(name: str) -> str:
-    """Return the name as one step of a path; one that begins with a dot is a place or a store's own file there."""
-    step = plain_text(name).replace("/", "|").replace("\\", "|")
-    return step if step and not step.startswith(".") else f"fact:{step}"
 
 
 class _Sink:

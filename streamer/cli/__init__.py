@@ -23,6 +23,7 @@ from streamer.cli.info import info_command
 from streamer.cli.journal import app as journal_app
 from streamer.cli.keys import keys_command
 from streamer.cli.observe import observe_command
+from streamer.cli.record import record_command
 from streamer.cli.report import report_command
 from streamer.cli.run import run_command
 from streamer.cli.send import send_command
@@ -74,6 +75,7 @@ app.command("run")(run_command)
 app.command("send")(send_command)
 app.command("watch")(watch_command)
 app.command("observe")(observe_command)
+app.command("record")(record_command)
 app.add_typer(ctl_app, name="ctl")
 app.add_typer(journal_app, name="journal")
 app.command("report")(report_command)

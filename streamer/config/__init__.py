@@ -18,9 +18,11 @@ from streamer.config._model import (
     DEFAULT_CELLS,
     DEFAULT_CONTROL,
     DEFAULT_DECISIONS,
+    DEFAULT_RECORDING,
     DEFAULT_TELEMETRY,
     Config,
     DecisionSection,
+    RecordingSection,
     WaySection,
 )
 
@@ -28,6 +30,7 @@ __all__ = [
     "DEFAULT_CELLS",
     "DEFAULT_CONTROL",
     "DEFAULT_DECISIONS",
+    "DEFAULT_RECORDING",
     "DEFAULT_TELEMETRY",
     "Asinh",
     "Bound",
@@ -39,6 +42,7 @@ __all__ = [
     "Log",
     "Logicle",
     "Polygon",
+    "RecordingSection",
     "Scale",
     "WaySection",
     "check_gates",

@@ -44,9 +44,12 @@ def parse_config(tree: dict[str, object], source: object, base: Path) -> Config:
         raise _explain(error, tree, source) from None
     section = config.streamer
     curve = config.security.server_secret_key is not None
-    for field in ("cells", "decisions", "telemetry", "control"):
+    endpoints = {f"streamer.{name}": getattr(section, name) for name in ("cells", "decisions", "telemetry", "control")}
+    if config.recording.endpoint is not None:
+        endpoints["recording.endpoint"] = config.recording.endpoint
+    for field, endpoint in endpoints.items():
         try:
-            check_endpoint(getattr(section, field), f"streamer.{field}", curve=curve)
+            check_endpoint(endpoint, field, curve=curve)
         except InputError as error:
             raise InputError(source, error.field, error.found, error.expected) from None
     if curve and config.security.authorized_keys is None:

@@ -8,11 +8,14 @@ import msgspec
 from msgspec import Meta
 
 from streamer.config._gate_types import GateSection, Name, NotNegative
+from streamer.wire import What
 
 DEFAULT_CELLS = "tcp://127.0.0.1:5701"
 DEFAULT_DECISIONS = "tcp://127.0.0.1:5702"
 DEFAULT_TELEMETRY = "tcp://127.0.0.1:5703"
 DEFAULT_CONTROL = "tcp://127.0.0.1:5704"
+DEFAULT_RECORDING = "tcp://127.0.0.1:5705"
+"""Where recorders look for frames; a streamer hands none out unless its configuration names an endpoint."""
 
 Micros = Annotated[float, Meta(ge=0, le=60e6)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
@@ -109,6 +112,16 @@ class JournalSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     on_fault: Literal["disarm", "continue"] = "disarm"
 
 
+class RecordingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which frames are handed to a recorder, and where it connects. Nothing is without an `endpoint`."""
+
+    endpoint: str | None = None
+    what: What = "all"
+    fraction: Annotated[float, Meta(gt=0, le=1)] = 0.01
+    seed: Annotated[int, Meta(ge=0, le=2**62)] = 0
+    buffer_mb: Annotated[int, Meta(ge=1, le=65536)] = 64
+
+
 class SecuritySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """CURVE keys; with them endpoints may be wider than this machine."""
 
@@ -124,6 +137,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timing: TimingSection = TimingSection()
     decision: DecisionSection = DecisionSection()
     journal: JournalSection = JournalSection()
+    recording: RecordingSection = RecordingSection()
     security: SecuritySection = SecuritySection()
     gate: tuple[GateSection, ...] = ()
     way: dict[Name, WaySection] = {}

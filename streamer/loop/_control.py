@@ -16,6 +16,7 @@ from streamer.config import Config, parse_config
 from streamer.decision import Gates, check_abstention, with_gating_file
 from streamer.loop._live import Live
 from streamer.loop._log import logger
+from streamer.loop._recording import describe_series
 from streamer.loop._series import Series
 from streamer.loop._sessions import Sessions
 from streamer.loop._way_rules import check_ways
@@ -146,6 +147,8 @@ class Control:
         if regated:
             series.tally.use_gates(tallied_gates(live.config.gate, live.engine.bundle.classes), first=live.gate_first)
             live.outlet.change_legend(self._sessions.legend(series))
+            if live.recording is not None:
+                live.recording.describe(describe_series(live, live.recording, series))
 
     def _answer(self, parts: list[bytes]) -> Settings | Changed:
         if len(parts) != 1:

@@ -65,6 +65,8 @@ class Dispatch:
             return False
         live.batch = None
         settle_classified(live, batch.series, live.pool.facts[batch.slots], predictions)
+        if live.recording is not None:
+            live.recording.hand_over(live.pool, batch.slots)
         live.pool.release(batch.slots)
         n = len(batch.slots)
         live.meters.batch(n, len(live.waiting), predictions.seconds)

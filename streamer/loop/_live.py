@@ -18,6 +18,7 @@ from streamer.ingest import Facts, SlotPool, Slots, WaitingLine
 from streamer.loop._awake import Awake
 from streamer.loop._log import BoundedLog
 from streamer.loop._series import Series
+from streamer.recorder import Handover
 from streamer.telemetry import Meters
 from streamer.vocabulary import Account, Rejection
 from streamer.wire import JournalHealth, ToCytometer, Totals, encode
@@ -61,6 +62,7 @@ class Live:
     pool: SlotPool
     waiting: WaitingLine
     awake: Awake
+    recording: Handover | None = None
     meters: Meters = field(default_factory=Meters)
     log: BoundedLog = field(default_factory=BoundedLog)
     gate_names: tuple[str, ...] = ()

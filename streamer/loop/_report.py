@@ -11,7 +11,7 @@ import msgspec
 from streamer.loop._log import logger
 from streamer.loop._series import Series
 from streamer.report import SortReport, Timing, WayPlan, make_report, write_page
-from streamer.wire import Totals
+from streamer.wire import RecordingHealth, Totals
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Ending:
     ways: tuple[str, ...]
     plans: dict[str, WayPlan]
     timing: Timing | None
+    recording: RecordingHealth | None = None
 
 
 def write_reports(series: Series, ending: Ending) -> None:
@@ -63,6 +64,7 @@ def _write_json(path: Path, series: Series, ending: Ending, sort: SortReport, el
         "ways": dict(zip(ending.ways, series.way_mix.tolist(), strict=True)),
         "sort": msgspec.to_builtins(sort),
         "journal": msgspec.to_builtins(series.journal.health) | {"file": totals.journal},
+        "recording": msgspec.to_builtins(ending.recording),
         "info": series.start.info,
     }
     partial = path.with_suffix(".partial")

@@ -12,6 +12,7 @@ from engines.errors import InputError
 from streamer.ingest import MAX_JUMP
 from streamer.loop._live import Closing, Live, add_account
 from streamer.loop._open_series import open_series
+from streamer.loop._recording import describe_series
 from streamer.loop._report import Ending, write_reports
 from streamer.loop._series import Series
 from streamer.report import plans_of, timing_of_meters
@@ -172,6 +173,7 @@ class Sessions:
                 series.latency_before,
                 series.slack_before,
             ),
+            recording=None if live.recording is None else live.recording.close_series(series.ended),
         )
         thread = Thread(target=_finish, args=(series, ending), name=f"close {series.id}")
         thread.start()
@@ -190,6 +192,8 @@ class Sessions:
         live.series = series
         live.awake.hold()
         live.outlet.open_series(self.legend(series))
+        if live.recording is not None:
+            live.recording.open_series(describe_series(live, live.recording, series))
         live.reply(peer, self._accepted(series))
 
     def _open_next(self, now_ns: int) -> None:

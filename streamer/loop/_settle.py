@@ -119,6 +119,8 @@ def _write_down(live: Live, series: Series, rows: Rows, now: int) -> None:
     entries["slack_ns"] = np.where(deadline == NO_DEADLINE, NO_DEADLINE, deadline - now)
     series.journal.append(entries)
     series.tally.add(entries)
+    if live.recording is not None:
+        live.recording.decided(entries)
 
 
 def _count(live: Live, series: Series, rows: Rows, now: int) -> None:

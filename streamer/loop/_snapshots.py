@@ -49,4 +49,5 @@ def take_snapshot(live: Live, number: int) -> Snapshot:
         receivers=live.outlet.receivers,
         histograms=live.meters.data(),
         journal=health,
+        recording=None if live.recording is None else live.recording.health(),
     )

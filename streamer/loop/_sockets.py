@@ -18,7 +18,7 @@ _TELEMETRY_HWM = 8
 
 
 class Sockets:
-    """The cells, decisions and control ROUTERs and the telemetry PUB. A context manager.
+    """The cells, decisions, control and (where asked for) recording ROUTERs and the telemetry PUB. A context manager.
 
     Raises
     ------
@@ -36,6 +36,9 @@ class Sockets:
             self.cells = self._bind(zmq.ROUTER, section.cells, "streamer.cells", config)
             self.decisions = self._bind(zmq.ROUTER, section.decisions, "streamer.decisions", config)
             self.control = self._bind(zmq.ROUTER, section.control, "streamer.control", config)
+            self.recording = None
+            if config.recording.endpoint is not None:
+                self.recording = self._bind(zmq.ROUTER, config.recording.endpoint, "recording.endpoint", config)
             self.telemetry = self._bind(zmq.PUB, section.telemetry, "streamer.telemetry", config)
         except BaseException:
             self.close(linger_ms=0)

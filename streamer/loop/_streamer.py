@@ -22,11 +22,13 @@ from streamer.loop._dispatch import Dispatch
 from streamer.loop._intake import Intake
 from streamer.loop._live import Live
 from streamer.loop._log import logger
+from streamer.loop._recording import open_handover
 from streamer.loop._sessions import Sessions
 from streamer.loop._settle import release
 from streamer.loop._snapshots import take_snapshot
 from streamer.loop._sockets import Sockets
 from streamer.loop._way_rules import check_ways
+from streamer.recorder import Handover
 from streamer.vocabulary import Reason
 from streamer.wire import encode_snapshot
 
@@ -120,6 +122,7 @@ class Streamer:
             pool=pool,
             waiting=WaitingLine(section.slots),
             awake=Awake(section.keep_awake),
+            recording=open_handover(self._config, self._sockets.recording),
             gate_names=self._gates.names,
             armed=self._config.decision.armed,
             class_totals=np.zeros(len(self._engine.bundle.classes), np.int64),
@@ -149,9 +152,12 @@ class _Loop:
         self._poller.register(sockets.cells, zmq.POLLIN)
         self._poller.register(sockets.decisions, zmq.POLLIN)
         self._poller.register(sockets.control, zmq.POLLIN)
+        if sockets.recording is not None:
+            self._poller.register(sockets.recording, zmq.POLLIN)
         self._poller.register(live.engine.fileno(), zmq.POLLIN)
         self._poller.register(wakeup.fileno(), zmq.POLLIN)
         self._decisions_socket, self._control_socket = sockets.decisions, sockets.control
+        self._recording_socket = sockets.recording
         self._snapshots = 0
         now = time.monotonic_ns()
         self._snapshot_at = self._heartbeat_at = self._collect_at = now
@@ -183,6 +189,8 @@ class _Loop:
                 self._serve_receivers()
             elif key is self._control_socket:
                 self._control.serve()
+            elif key is self._recording_socket and live.recording is not None:
+                self._serve_recorder(live.recording)
         self._dispatch.collect()
         # Up to one full batch at a time, so that a flood of cells never keeps the engine waiting for its next batch.
         self._intake.drain(self._top)
@@ -210,6 +218,10 @@ class _Loop:
     def _serve_receivers(self) -> None:
         for error in self._live.outlet.serve(time.monotonic_ns()):
             self._live.log.warning("sorter", error)
+
+    def _serve_recorder(self, handover: Handover) -> None:
+        for error in handover.serve(time.monotonic_ns()):
+            self._live.log.warning("recorder", error)
 
     def _timers(self, now: int) -> None:
         live = self._live
@@ -247,6 +259,8 @@ class _Loop:
             self._dispatch.collect(0.01)
             if receiving:
                 receiving = bool(self._intake.drain(self._top)) and time.monotonic() < receive_until
+            if live.recording is not None:
+                self._serve_recorder(live.recording)
             self._dispatch.start()
             if live.series is not None:
                 release(live, live.series)

@@ -8,7 +8,7 @@ from rich.text import Text
 from streamer.observer._format import count, printable
 from streamer.observer._pieces import BAD, QUIET, WARN, mark, section
 from streamer.vocabulary import Account
-from streamer.wire import JournalHealth, Snapshot
+from streamer.wire import JournalHealth, RecordingHealth, Snapshot
 
 
 def account_section(snapshot: Snapshot) -> RenderableType:
@@ -32,6 +32,7 @@ def account_section(snapshot: Snapshot) -> RenderableType:
         _arrivals(account),
         _ways(snapshot.ways),
         _journal(snapshot.journal),
+        *([] if snapshot.recording is None else [_recording(snapshot.recording)]),
     )
 
 
@@ -82,4 +83,13 @@ def _journal(journal: JournalHealth) -> Text:
         line.append(f"  dropped {count(journal.dropped)}", BAD)
     if journal.fault:
         line.append(f"  {printable(journal.fault, 200)}", BAD)
+    return line
+
+
+def _recording(recording: RecordingHealth) -> Text:
+    line = Text.assemble(mark(good=bool(recording.recorder)), (" recorder ", QUIET))
+    line.append(printable(recording.recorder, 24) or "none")
+    line.append("  frames recorded ", QUIET).append(count(recording.recorded))
+    for name, value in (("skipped", sum(recording.skipped.values())), ("lost", recording.lost)):
+        line.append(f"  {name} ", QUIET).append(count(value), WARN if value else "")
     return line

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from streamer.observer._feed import SnapshotFeed
 from streamer.observer._health import is_fresh
 from streamer.vocabulary import Account, Reason, Rejection
-from streamer.wire import HistogramData, Snapshot, State
+from streamer.wire import HistogramData, RecordingHealth, Snapshot, State
 
 _REASONS = tuple(reason.label for reason in Reason if reason is not Reason.KEPT)
 _REJECTIONS = tuple(rejection.value for rejection in Rejection)
@@ -57,6 +57,8 @@ class SnapshotCollector(Collector):
         yield from _counted(snapshot.lifetime)
         yield from _named(snapshot)
         yield from _of_journal(snapshot)
+        if snapshot.recording is not None:
+            yield from _of_recording(snapshot.recording)
         for name, data in snapshot.histograms.items():
             yield _histogram(name, data)
         if fresh:
@@ -106,6 +108,19 @@ def _of_journal(snapshot: Snapshot) -> Iterator[Metric]:
     yield _counter("journal_records_synced", "Records synced to disk.", journal.synced)
     yield _counter("journal_records_dropped", "Records the journal had to drop.", journal.dropped)
     yield _gauge("journal_fault", "1 while the journal has a fault.", bool(journal.fault))
+
+
+def _of_recording(recording: RecordingHealth) -> Iterator[Metric]:
+    yield _counter("frames_offered", "Cells whose frames were to be recorded.", recording.offered)
+    yield _counter("frames_handed", "Of these handed to a recorder.", recording.handed)
+    skipped = _all(("no_recorder", "behind"), recording.skipped)
+    yield _counters("frames_skipped", "Handed to no recorder, by reason.", "reason", skipped)
+    yield _counter("frames_recorded", "Written, as recorders say.", recording.recorded)
+    yield _counter("frames_not_asked", "Handed over, and by their fate not asked for.", recording.not_asked)
+    yield _counter("frames_lost", "Handed over, and never came.", recording.lost)
+    dropped = _all(("undecided", "damaged", "disk"), recording.dropped)
+    yield _counters("frames_dropped", "Dropped by a recorder, by reason.", "reason", dropped)
+    yield _gauge("recorders", "1 while a recorder is connected.", bool(recording.recorder))
 
 
 def _present(snapshot: Snapshot) -> Iterator[Metric]:

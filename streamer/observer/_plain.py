@@ -35,6 +35,10 @@ def plain_line(snapshot: Snapshot | None, previous: Snapshot | None, *, age_s: f
         "rejected": sum(account.rejected.values()),
         "journal_behind": snapshot.journal.handed - snapshot.journal.synced - snapshot.journal.dropped,
     }
+    if snapshot.recording is not None:
+        pairs["recorder"] = printable(snapshot.recording.recorder) or "-"
+        pairs["frames_recorded"] = snapshot.recording.recorded
+        pairs["frames_skipped"] = sum(snapshot.recording.skipped.values())
     wrong = "; ".join(printable(text, 200) for text in complaints(snapshot, age_s))
     line = " ".join(f"{key}={value}" for key, value in pairs.items())
     line += f' health=failing reasons="{wrong}"' if wrong else " health=ok"

@@ -10,6 +10,7 @@ from streamer.vocabulary import Rejection
 from streamer.wire._control import Ask, Change, Changed, FromController, Settings, ToController
 from streamer.wire._errors import WireError
 from streamer.wire._messages import FromCytometer, FromSorter, Message, ToCytometer, ToSorter
+from streamer.wire._recording import FromRecorder, ToRecorder
 
 T = TypeVar("T")
 
@@ -22,9 +23,11 @@ _to_cytometer: msgspec.msgpack.Decoder[ToCytometer] = msgspec.msgpack.Decoder(To
 _from_controller: msgspec.msgpack.Decoder[FromController] = msgspec.msgpack.Decoder(FromController)
 _to_controller: msgspec.msgpack.Decoder[ToController] = msgspec.msgpack.Decoder(ToController)
 _to_sorter: msgspec.msgpack.Decoder[ToSorter] = msgspec.msgpack.Decoder(ToSorter)
+_from_recorder: msgspec.msgpack.Decoder[FromRecorder] = msgspec.msgpack.Decoder(FromRecorder)
+_to_recorder: msgspec.msgpack.Decoder[ToRecorder] = msgspec.msgpack.Decoder(ToRecorder)
 
 
-def encode(message: Message | Ask | Change | Changed | Settings) -> bytes:
+def encode(message: Message | Ask | Change | Changed | Settings | FromRecorder | ToRecorder) -> bytes:
     """Return the message's header as MessagePack bytes."""
     return _encoder.encode(message)
 
@@ -57,6 +60,16 @@ def decode_from_controller(header: bytes | memoryview) -> FromController:
 def decode_to_controller(header: bytes | memoryview) -> ToController:
     """Decode and check a header the streamer sent to an operator's program."""
     return _decode(_to_controller, header)
+
+
+def decode_from_recorder(header: bytes | memoryview) -> FromRecorder:
+    """Decode and check a header sent by a recorder; `WireError` says what is wrong with it."""
+    return _decode(_from_recorder, header)
+
+
+def decode_to_recorder(header: bytes | memoryview) -> ToRecorder:
+    """Decode and check a header the streamer sent to a recorder."""
+    return _decode(_to_recorder, header)
 
 
 class _Peek(msgspec.Struct):

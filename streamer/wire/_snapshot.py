@@ -30,6 +30,25 @@ class JournalHealth(msgspec.Struct, frozen=True):
     fault: str = ""
 
 
+class RecordingHealth(msgspec.Struct, frozen=True):
+    """What has become of the frames to be recorded, in cells; see `wire.Handed` and `wire.Taken`.
+
+    `offered = handed + Σ skipped`; of the `handed`, what is not `recorded`, `not_asked`, `lost` or `dropped` is on its
+    way or has not been reported yet.
+    """
+
+    what: str
+    recorder: str
+    """Its name; empty while there is none."""
+    offered: int = 0
+    handed: int = 0
+    skipped: dict[str, int] = {}
+    recorded: int = 0
+    not_asked: int = 0
+    lost: int = 0
+    dropped: dict[str, int] = {}
+
+
 class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     """The state of a streamer at one moment.
 
@@ -69,6 +88,8 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     """`latency_from_arrival_seconds`, `latency_from_trigger_seconds`, `deadline_slack_seconds`, `batch_size_cells`,
     `queue_depth_cells`, `engine_seconds`."""
     journal: JournalHealth
+    recording: RecordingHealth | None = None
+    """Since start; None where nothing is to be recorded."""
 
 
 _encoder = msgspec.msgpack.Encoder()

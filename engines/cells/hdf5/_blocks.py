@@ -27,6 +27,15 @@ class Array(Protocol):
         """Return the rows `start` to `stop`; `CellsError` where they are damaged or not stored."""
 
 
+class CutArray:
+    """The first rows of an array, as if there were no others."""
+
+    def __init__(self, array: Array, rows: int) -> None:
+        self.field, self.dtype, self.chunk_rows = array.field, array.dtype, array.chunk_rows
+        self.shape: tuple[int, ...] = (rows, *array.shape[1:])
+        self.read = array.read
+
+
 class Blocks:
     """One array's rows by index. Keeps one block in memory: a run of chunks in order, the chunk itself elsewhere.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from importlib import import_module
 from typing import Any
 
@@ -102,9 +103,13 @@ class H5Array:
         if self._index is None:
             index: dict[int, tuple[int, int]] = {}
             chunks = self._chunks or ()
+            # A file that was not closed may count on bytes that never came, which HDF5 would read as zeros.
+            end = os.fstat(self._dataset.file.id.get_vfd_handle()).st_size
 
             def note(info: Any) -> None:
-                if all(offset < length for offset, length in zip(info.chunk_offset, self.shape, strict=True)):
+                if info.byte_offset + info.size <= end and all(
+                    offset < length for offset, length in zip(info.chunk_offset, self.shape, strict=True)
+                ):
                     at = tuple(offset // chunk for offset, chunk in zip(info.chunk_offset, chunks, strict=True))
                     index[self._key(at)] = (int(info.filter_mask), int(info.size))
 

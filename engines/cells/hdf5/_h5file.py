@@ -12,6 +12,7 @@ from engines.errors import CellsError, MissingExtraError
 
 _MAX_MEMBERS = 10_000
 _MAX_ATTRIBUTE = 64 << 10
+_SWMR_WRITING = 0x04  # of the superblock's flags, version 3
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -44,7 +45,14 @@ def open_h5(path: Path, feature: str, mode: str = "r") -> Any:
     if not path.is_file():
         raise CellsError(path, "file", "no file" if not path.exists() else "no regular file", "an HDF5 file")
     with guard(path, "file", "a readable HDF5 file"):
-        return h5py.File(path, mode, locking="best-effort")
+        return h5py.File(path, mode, locking="best-effort", swmr=mode == "r" and _is_growing(path))
+
+
+def _is_growing(path: Path) -> bool:
+    """Tell whether a file is being recorded to, or was when its recorder was killed: it is whole, but not closed."""
+    with path.open("rb") as stream:
+        head = stream.read(12)
+    return len(head) == 12 and head.startswith(_SIGNATURE) and head[8] == 3 and bool(head[11] & _SWMR_WRITING)
 
 
 def names(group: Any) -> list[str]:

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from engines.cells._frames_format import FRAMES_FORMAT, FRAMES_VERSION, RECORDED
 from engines.cells._recording import Cell, Frame, Recording
-from engines.cells.hdf5._blocks import Array, Blocks, Column
+from engines.cells.hdf5._blocks import Array, Blocks, Column, CutArray
 from engines.cells.hdf5._layout import MAX_CHANNELS, channels_last, check_frames, find_frames
 from engines.cells.hdf5._sizes import Part, parts_of
 from engines.errors import CellsError, InputError
 
-FORMAT, VERSION = "cellgate-frames", 1
 _MAX_NAMES = 32_000  # labels are int16
 _MAX_ABOUT = 4096
 
@@ -55,11 +55,16 @@ class StackRecording(Recording):
         pixel = texts.get("pixel_um")
         self.pixel_um = float(pixel) if isinstance(pixel, int | float) and 0 < pixel < float("inf") else None
         arrays = self._arrays = store.arrays()
+        self._cut: int | None = None
         self._parts, base = self._find(arrays, dataset)
         self._where = {path: f"{base}{path}" if f"{base}{path}" in arrays else path for path in _BESIDE}
         if groups is not None:
             self._where["groups"] = _find_groups(store.name, arrays, base, groups)
         self._present = {path for path, where in self._where.items() if where in arrays}
+        facts = [path for path in arrays if path.startswith("facts/") and path.count("/") == 1]
+        recorded = texts.get(RECORDED)
+        if texts.get("format") == FRAMES_FORMAT and isinstance(recorded, int) and self._parts[0].number is None:
+            self._cut_at(recorded, [self._where[path] for path in self._present & _PER_CELL] + facts)
         names = store.texts(self._where["channels"], MAX_CHANNELS) if "channels" in self._present else None
         self._blocks = [Blocks(part.array) for part in self._parts]
         self._last = _last(self._parts[0], None if names is None else len(names))
@@ -71,7 +76,6 @@ class StackRecording(Recording):
         self.classes, self._labels = self._read_labels()
         self._groups = self._read_groups()
         self._trigger = self._column(self._where["trigger_s"]) if "trigger_s" in self._present else None
-        facts = [path for path in arrays if path.startswith("facts/") and path.count("/") == 1]
         self._facts = {path.removeprefix("facts/"): self._column(path) for path in facts}
 
     def __len__(self) -> int:
@@ -99,9 +103,18 @@ class StackRecording(Recording):
         """Close the file."""
         self._store.close()
 
+    def _cut_at(self, recorded: int, columns: list[str]) -> None:
+        """Leave out what the writer of an appended file had not finished when it ended."""
+        part = self._parts[0]
+        lengths = [part.array.shape[0], *(self._arrays[path][0][0] for path in columns if self._arrays[path][0])]
+        self._cut = max(0, min(recorded, *lengths))
+        self._parts = [Part(part.path, CutArray(part.array, self._cut), part.number)]
+        if lengths[0] > self._cut:
+            self.skipped["recorded in part when the recorder ended"] = lengths[0] - self._cut
+
     def _find(self, arrays: Mapping[str, Any], dataset: str | None) -> tuple[list[Part], str]:
         sized = sorted(path for path in arrays if path.startswith("frames/") and path.count("/") == 1)
-        if dataset is None and sized and self.about.get("format") == FORMAT:
+        if dataset is None and sized and self.about.get("format") == FRAMES_FORMAT:
             index = {path: path.replace("frames/", "index/") for path in sized}
             parts = [Part(path, self._store.array(path), self._numbers(index[path], arrays)) for path in sized]
             base = ""
@@ -175,11 +188,14 @@ class StackRecording(Recording):
 
     def _whole(self, path: str, kinds: str, what: str) -> Array:
         array = self._store.array(path)
+        if self._cut is not None and len(array.shape) == 1 and array.shape[0] >= self._cut:
+            array = CutArray(array, self._cut)
         if array.shape != (self._length,) or array.dtype.kind not in kinds:
             raise CellsError(self.name, path, f"{array.dtype} {array.shape}", f"{what} of shape ({self._length},)")
         return array
 
 
+_PER_CELL = {"labels", "trigger_s"}
 _BESIDE = ("channels", "labels", "classes", "groups", "trigger_s")
 
 
@@ -202,5 +218,7 @@ def _last(part: Part, names: int | None) -> bool:
 
 
 def _check_format(source: str, texts: Mapping[str, str | int | float]) -> None:
-    if texts.get("format") == FORMAT and texts.get("version") != VERSION:
-        raise CellsError(source, "version", texts.get("version", "nothing"), f"{VERSION} for format {FORMAT}")
+    if texts.get("format") == FRAMES_FORMAT and texts.get("version") != FRAMES_VERSION:
+        raise CellsError(
+            source, "version", texts.get("version", "nothing"), f"{FRAMES_VERSION} for format {FRAMES_FORMAT}"
+        )

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from engines.errors import InputError
 from streamer.observer._http import ObserverServer
 from streamer.vocabulary import Reason, Rejection
-from streamer.wire import JournalHealth
+from streamer.wire import JournalHealth, RecordingHealth
 
 
 class StillFeed:
@@ -139,11 +139,21 @@ def test_metrics_are_valid_openmetrics(make_snapshot):
 def test_every_metric_is_documented(make_snapshot):
     page = (Path(__file__).parents[3] / "docs" / "telemetry.md").read_text()
     documented = set(re.findall(r"`(cellgate_[a-z_]+)", page))
-    _, text = ask(StillFeed(make_snapshot()), "/metrics")
+    _, text = ask(StillFeed(make_snapshot(recording=RecordingHealth("all", "r"))), "/metrics")
     served = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")}
     assert served <= documented
     # And back: an alert or a table may name nothing that is not there.
     assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in documented} <= served
+
+
+def test_frames_are_counted_where_they_are_to_be_recorded(make_snapshot):
+    told = RecordingHealth("all", "r", offered=9, handed=6, skipped={"behind": 3}, recorded=4, dropped={"disk": 1})
+    found = scrape(StillFeed(make_snapshot(recording=told)))
+    skipped = [found[key("frames_skipped_total", reason=reason)] for reason in ("behind", "no_recorder")]
+    assert found[key("frames_offered_total")] == found[key("frames_handed_total")] + sum(skipped) == 9
+    assert (skipped, found[key("recorders")]) == ([3, 0], 1)
+    assert found[key("frames_dropped_total", reason="disk")] == 1
+    assert key("frames_offered_total") not in scrape(StillFeed(make_snapshot()))
 
 
 def test_metrics_before_the_first_snapshot():

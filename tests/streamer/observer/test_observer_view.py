@@ -9,7 +9,7 @@ from rich.console import Console
 from streamer.observer import render
 from streamer.observer._format import clock, maximum, printable, seconds
 from streamer.observer._plain import plain_line
-from streamer.wire import HistogramData, JournalHealth
+from streamer.wire import HistogramData, JournalHealth, RecordingHealth
 
 WIDTHS = (40, 60, 80, 160)
 
@@ -81,6 +81,16 @@ def test_faults_are_shown(make_snapshot):
     assert "dropped 2" in text
     assert "4 behind" in text
     assert "DISARMED" in shown(make_snapshot(state="disarmed"))
+
+
+def test_a_recorder_is_shown_where_there_is_to_be_one(make_snapshot):
+    told = RecordingHealth("all", "disk 2", offered=9, handed=6, skipped={"behind": 3}, recorded=4)
+    text = shown(make_snapshot(recording=told), make_snapshot(198))
+    assert "✓ recorder disk 2  frames recorded 4  skipped 3" in text
+    assert len(text.splitlines()) <= 24
+    assert "✗ recorder none" in shown(make_snapshot(recording=RecordingHealth("all", "")))
+    assert "recorder" not in shown(make_snapshot())
+    assert "frames_recorded=4 frames_skipped=3" in plain_line(make_snapshot(recording=told), None, age_s=0.1)
 
 
 def test_between_series_and_before_any_cell(make_snapshot):
