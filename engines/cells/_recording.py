@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,11 @@ def plain_text(text: str) -> str:
     NUL, becomes U+FFFD.
     """
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")
+
+
+def is_text(values: NDArray[np.generic]) -> bool:
+    """Return whether every character of a NumPy text array is one; of others Python makes no text, but an error."""
+    return not values.nbytes or int(np.ascontiguousarray(values).reshape(-1).view(np.uint32).max()) <= sys.maxunicode
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.cells._recording import Recording
+from engines.cells._recording import Recording, is_text
 from engines.cells.hdf5._blocks import Array
 from engines.cells.hdf5._guard import guard
 from engines.cells.hdf5._limits import MAX_TEXTS, SLACK, check_sizes
@@ -105,7 +105,10 @@ class ZarrStore:
             raise CellsError(self.name, path, f"shape {meta.shape}", f"up to {most} names")
         count = meta.shape[0]
         if not meta.texts:
-            return as_texts(self.name, path, self.array(path).read(0, count).tolist() if count else ())
+            values = self.array(path).read(0, count) if count else np.zeros(0, "U1")
+            if values.dtype.kind == "U" and not is_text(values.astype(values.dtype.newbyteorder("="))):
+                raise CellsError(self.name, path, "numbers that are no characters", "texts")
+            return as_texts(self.name, path, values.tolist())
         return as_texts(self.name, path, itertools.islice(self._unpacked(path, meta), count))
 
     def attributes(self) -> Mapping[str, str | int | float]:
