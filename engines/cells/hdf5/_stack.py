@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,6 +39,16 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close the file."""
+
+
+def opened_stack(store: Store, kind: str, dataset: str | None, groups: str | None) -> StackRecording:
+    """Return a store's cells; the store is closed where it holds none that can be read."""
+    try:
+        return StackRecording(store, kind, dataset, groups)
+    except BaseException:
+        with suppress(CellsError):
+            store.close()
+        raise
 
 
 class StackRecording(Recording):

@@ -1,0 +1,102 @@
+"""Ask the stage, a process kept for it, to call a function with a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engines.errors import CellsError, InputError, MissingExtraError
+
+_RAISED: dict[str, type[InputError]] = {"InputError": InputError, "CellsError": CellsError}
+
+
+def rehearse(
+    function: str, path: Path, *, imports: Sequence[str] = (), raises: type[InputError] = CellsError, **arguments: Any
+) -> Any:
+    """Call a function with `path` and these arguments in a process of its own, and return what it returns.
+
+    The process is forked from one that has imported the function's module before, which takes some milliseconds; that
+    one is started at the first call and ends with this process.
+
+    Parameters
+    ----------
+    function
+        `module:name`. It takes the path first, and takes and returns what JSON can say.
+    imports
+        Libraries to import before, once for all files, where they are there.
+    raises
+        What to raise where the function does not come back: it hung, died, or took more memory than it may.
+
+    Raises
+    ------
+    InputError
+        What the function raised, or that it did not come back.
+    MissingExtraError
+        As the function raised it.
+    """
+    request = {"function": function, "path": str(path), "imports": list(imports), "arguments": arguments}
+    try:
+        reply = _stage().ask(request)
+    except OSError as error:
+        raise raises(path, "file", f"no process to look at it in: {error.strerror or error}", "one") from error
+    match reply:
+        case {"returned": value}:
+            return value
+        case {"raised": "MissingExtraError", "said": [feature, extra]}:
+            raise MissingExtraError(feature, extra)
+        case {"raised": name, "said": [source, field, found, expected]}:
+            raise _RAISED.get(name, InputError)(source, field, found, expected)
+    raise raises(path, "file", reply.get("lost", "no answer"), "a whole file")
+
+
+class _Stage:
+    """The process that forks one for each file."""
+
+    def __init__(self) -> None:
+        paths = [str(Path(place).absolute()) for place in sys.path]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "engines.rehearsal._stage"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # One thread, as processes are forked from it. A Ctrl-C is for us, not for it: it ends when its input does.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+        self.owner = os.getpid()
+        self._lock = threading.Lock()
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None  # noqa: S101 - for the type checker
+        assert stdout is not None  # noqa: S101
+        with self._lock:
+            stdin.write(json.dumps(request).encode() + b"\n")
+            stdin.flush()
+            line = stdout.readline()
+        if not line:
+            raise ChildProcessError(0, f"it ended with code {self._process.wait()}")
+        reply: dict[str, Any] = json.loads(line)
+        return reply
+
+    @property
+    def running(self) -> bool:
+        """Whether it is there, and ours: not that of the process we were forked from."""
+        return self.owner == os.getpid() and self._process.poll() is None
+
+
+_stages: list[_Stage] = []
+_starting = threading.Lock()
+
+
+def _stage() -> _Stage:
+    with _starting:
+        if not _stages or not _stages[-1].running:
+            _stages[:] = [_Stage()]
+        return _stages[-1]
