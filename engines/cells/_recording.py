@@ -57,6 +57,23 @@ class Cell:
     facts: Mapping[str, float | int | str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Span:
+    """Cells in a row, all of one size, as arrays and lists of equal length; the fields are those of `Cell`.
+
+    `frames` is `(n, C, h, w)`, `labels` int16, `trigger_s` float64 with NaN where unknown.
+    """
+
+    frames: Frame
+    labels: NDArray[np.int16]
+    groups: list[str]
+    trigger_s: NDArray[np.float64]
+    facts: Mapping[str, list[float | int | None]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
 class Recording(ABC):
     """Recorded cells, read one by one; a file larger than memory is no trouble.
 
@@ -113,6 +130,13 @@ class Recording(ABC):
                 self.skipped[f"{error.field}: {error.found}"] += 1
             else:
                 yield cell
+
+    def span(self, start: int, stop: int) -> Span | None:
+        """Return the cells `start` to `stop` at once; None where one cannot be read, or where it would be no faster.
+
+        A reader whose file keeps cells of one size side by side overrides it.
+        """
+        return None
 
     def __iter__(self) -> Iterator[Cell]:
         return self.cells()

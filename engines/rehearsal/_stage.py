@@ -17,7 +17,9 @@ from typing import Any
 
 from engines.errors import InputError, MissingExtraError
 
-CPU_S = 30
+CPU_S = 10
+"""Processor time that looking at a file may take, and a second more for each 256 MiB of it."""
+
 WALL_S = 300
 MEMORY = 2 << 30
 """Bytes that looking at a file may take beyond what the process has by itself."""
@@ -39,12 +41,14 @@ def main() -> None:
 
 
 def _forked(request: dict[str, Any]) -> bytes:
+    path = Path(request["path"])
+    cpu_s = CPU_S + (path.stat().st_size >> 28 if path.exists() else 0)
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             os.close(ours)
-            _limit()
+            _limit(cpu_s)
             reply = json.dumps(_call(request)).encode()
             with os.fdopen(theirs, "wb") as pipe:
                 pipe.write(reply)
@@ -54,13 +58,13 @@ def _forked(request: dict[str, Any]) -> bytes:
     with os.fdopen(ours, "rb") as pipe:
         reply = pipe.read(_MOST_REPLY)
     _, status = os.waitpid(child, 0)
-    return reply or json.dumps({"lost": _how(status)}).encode()
+    return reply or json.dumps({"lost": _how(status, cpu_s)}).encode()
 
 
-def _limit() -> None:
+def _limit(cpu_s: int) -> None:
     own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (own + MEMORY, own + MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, wherever it is
     signal.alarm(WALL_S)
@@ -81,10 +85,10 @@ def _call(request: dict[str, Any]) -> dict[str, Any]:
         return {"lost": f"{type(error).__name__}: {error}"}
 
 
-def _how(status: int) -> str:
+def _how(status: int, cpu_s: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     if -code in (signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM):
-        return f"damage that a library did not come back from within {CPU_S} s"
+        return f"damage that a library did not come back from within {cpu_s} s"
     name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     return f"damage that a library died of ({name})"
 

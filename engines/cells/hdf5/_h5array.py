@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.cells.hdf5._deflated import inflated, unshuffled
 from engines.cells.hdf5._guard import guard
 from engines.cells.hdf5._limits import SLACK, check_sizes
 from engines.cells.hdf5._packing import check_packed
@@ -29,6 +30,7 @@ _FILTERS = {
     32008: "bitshuffle",
     32015: "zstd",
 }
+_DEFLATE, _SHUFFLE = 1, 2
 _LEAST = 5  # bytes that a packed chunk has
 _PLAIN = ("shuffle", "fletcher32")
 
@@ -55,6 +57,14 @@ class H5Array:
             self._chunks: tuple[int, ...] | None = dataset.chunks
             self._filtered = plist.get_nfilters() > 0
             self._codec, self._codec_at = _codec(source, field, h5py, plist)
+            filters = [plist.get_filter(at)[0] for at in range(plist.get_nfilters())]
+            self._shuffled = _SHUFFLE in filters
+            self._by_ourselves = (
+                self._chunks is not None
+                and self._chunks[1:] == self.shape[1:]
+                and self.dtype.kind in "iuf"
+                and filters in ([_DEFLATE], [_SHUFFLE, _DEFLATE])
+            )
             self._empty = layout == h5py.h5d.CONTIGUOUS and dataset.id.get_offset() is None
             # A variable-length text has 16 bytes in the array and the rest elsewhere, whatever NumPy calls its size.
             self._itemsize = max(self.dtype.itemsize, int(dataset.id.get_type().get_size()))
@@ -66,6 +76,8 @@ class H5Array:
         """Return the rows `start` to `stop`; `CellsError` where they are damaged or not stored."""
         with guard(self._source, self.field, "undamaged data"):
             if self._chunks is not None:
+                if self._by_ourselves and (unpacked := self._unpacked(start, stop)) is not None:
+                    return unpacked
                 self._check_chunks(start, stop)
             elif self._empty:
                 raise CellsError(self._source, self.field, "nothing stored", "data in this file")
@@ -73,6 +85,26 @@ class H5Array:
         if rows.shape != (stop - start, *self.shape[1:]):
             raise CellsError(self._source, self.field, f"shape {rows.shape}", "the rows asked for")
         return rows
+
+    def _unpacked(self, start: int, stop: int) -> NDArray[Any] | None:
+        """Return rows of chunks that hold whole rows, packed by deflate alone; None where anything is unusual."""
+        assert self._chunks is not None  # noqa: S101 - for the type checker
+        rows, index = self._chunks[0], self._stored_chunks()
+        size = math.prod(self._chunks) * self.dtype.itemsize
+        found = []
+        for chunk in range(start // rows, -(-stop // rows)):
+            at = (chunk, *[0] * (len(self.shape) - 1))
+            mask, packed = index.get(self._key(at), (1, 0))
+            if mask or not _LEAST <= packed <= 2 * size + SLACK:
+                return None
+            where = (chunk * rows, *[0] * (len(self.shape) - 1))
+            data = inflated(self._dataset.id.read_direct_chunk(where)[1], size)
+            if data is None:
+                return None
+            values = unshuffled(data, self.dtype) if self._shuffled else np.frombuffer(data, self.dtype)
+            first = chunk * rows
+            found.append(values.reshape(self._chunks)[max(0, start - first) : stop - first])
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
     def look(self) -> None:
         """Walk what the library walks when rows are read, and read the first and the last."""
