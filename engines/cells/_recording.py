@@ -24,6 +24,8 @@ def plain_text(text: str) -> str:
     A file name that is no UTF-8 comes from the system with lone surrogates, which no encoder takes; each, and each
     NUL, becomes U+FFFD.
     """
+    if text.isascii() and "\0" not in text:
+        return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")
 
 

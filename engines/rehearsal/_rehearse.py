@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from engines.errors import CellsError, InputError, MissingExtraError
 
+CPU_S = 10
+_END_S = 5.0
 _RAISED: dict[str, type[InputError]] = {"InputError": InputError, "CellsError": CellsError}
 
 
 def rehearse(
-    function: str, path: Path, *, imports: Sequence[str] = (), raises: type[InputError] = CellsError, **arguments: Any
+    function: str,
+    path: Path,
+    *,
+    imports: Sequence[str] = (),
+    raises: type[InputError] = CellsError,
+    cpu_s: int = CPU_S,
+    **arguments: Any,
 ) -> Any:
     """Call a function with `path` and these arguments in a process of its own, and return what it returns.
 
@@ -31,7 +41,10 @@ def rehearse(
     imports
         Libraries to import before, once for all files, where they are there.
     raises
-        What to raise where the function does not come back: it hung, died, or took more memory than it may.
+        What to raise where the function does not come back: it hung, died, or took more memory than it may. It is then
+        not called again with this file as it is.
+    cpu_s
+        Processor time it may take, in seconds, and a second more for each 256 MiB of the file.
 
     Raises
     ------
@@ -40,7 +53,16 @@ def rehearse(
     MissingExtraError
         As the function raised it.
     """
-    request = {"function": function, "path": str(path), "imports": list(imports), "arguments": arguments}
+    known = (str(path), *_state(path))
+    request = {
+        "function": function,
+        "path": str(path),
+        "imports": list(imports),
+        "cpu_s": cpu_s + (known[1] >> 28),
+        "arguments": arguments,
+    }
+    if known in _lost:
+        raise raises(path, "file", _lost[known], "a whole file")
     try:
         reply = _stage().ask(request)
     except OSError as error:
@@ -52,7 +74,21 @@ def rehearse(
             raise MissingExtraError(feature, extra)
         case {"raised": name, "said": [source, field, found, expected]}:
             raise _RAISED.get(name, InputError)(source, field, found, expected)
-    raise raises(path, "file", reply.get("lost", "no answer"), "a whole file")
+    _lost[known] = str(reply.get("lost", "no answer"))
+    raise raises(path, "file", _lost[known], "a whole file")
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Return size and time of a file, zeros where there is none."""
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0
+    return state.st_size, state.st_mtime_ns
+
+
+_lost: dict[tuple[str, int, int], str] = {}
+"""What became of files whose functions did not come back: a user need not wait for the same again."""
 
 
 class _Stage:
@@ -85,6 +121,19 @@ class _Stage:
         reply: dict[str, Any] = json.loads(line)
         return reply
 
+    def close(self) -> None:
+        """Let it end, and wait where it is ours."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        if self.owner == os.getpid():
+            try:
+                self._process.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
     @property
     def running(self) -> bool:
         """Whether it is there, and ours: not that of the process we were forked from."""
@@ -92,11 +141,19 @@ class _Stage:
 
 
 _stages: list[_Stage] = []
+"""The one in use is last; those before it are of processes we were forked from."""
 _starting = threading.Lock()
 
 
 def _stage() -> _Stage:
     with _starting:
         if not _stages or not _stages[-1].running:
-            _stages[:] = [_Stage()]
+            _end()
+            _stages.append(_Stage())
         return _stages[-1]
+
+
+@atexit.register
+def _end() -> None:
+    for stage in _stages:
+        stage.close()

@@ -30,7 +30,7 @@ _FILTERS = {
     32008: "bitshuffle",
     32015: "zstd",
 }
-_DEFLATE, _SHUFFLE = 1, 2
+_DEFLATE, _SHUFFLE, _FLETCHER = 1, 2, 3
 _LEAST = 5  # bytes that a packed chunk has
 _PLAIN = ("shuffle", "fletcher32")
 
@@ -55,10 +55,10 @@ class H5Array:
             if layout == h5py.h5d.VIRTUAL or plist.get_external_count():
                 raise CellsError(source, field, "data kept in other files", "data in this file")
             self._chunks: tuple[int, ...] | None = dataset.chunks
-            self._filtered = plist.get_nfilters() > 0
             self._codec, self._codec_at = _codec(source, field, h5py, plist)
             filters = [plist.get_filter(at)[0] for at in range(plist.get_nfilters())]
             self._shuffled = _SHUFFLE in filters
+            self._sum_at = filters.index(_FLETCHER) if _FLETCHER in filters else None
             self._by_ourselves = (
                 self._chunks is not None
                 and self._chunks[1:] == self.shape[1:]
@@ -128,16 +128,27 @@ class H5Array:
                 if key not in index:
                     continue
                 held = True
-                mask, packed = index[key]
-                # HDF5's checksum filter takes 4 bytes off without looking, and ends the process where there are none.
-                if not _LEAST <= packed <= 2 * size + SLACK and (self._filtered or packed != size):
-                    raise CellsError(self._source, self.field, f"a chunk of {packed} bytes packed", f"about {size}")
-                if self._codec is not None and not mask >> self._codec_at & 1:
-                    where = tuple(at * chunk for at, chunk in zip((row, *rest), self._chunks, strict=True))
-                    raw = self._dataset.id.read_direct_chunk(where)[1]
-                    check_packed(self._source, self.field, self._codec, raw, size)
+                self._check_chunk((row, *rest), size, *index[key])
             if not held:
                 raise CellsError(self._source, self.field, "nothing stored", "data in this file")
+
+    def _check_chunk(self, at: tuple[int, ...], size: int, mask: int, packed: int) -> None:
+        """Refuse a chunk, filters that were left out of it by `mask`, that does not unpack to its `size`."""
+        is_packed = self._codec is not None and not mask >> self._codec_at & 1
+        # HDF5's checksum filter takes 4 bytes off without looking, and ends the process where there are none.
+        sum_bytes = 4 if self._sum_at is not None and not mask >> self._sum_at & 1 else 0
+        if not is_packed and packed != size + sum_bytes:
+            raise CellsError(self._source, self.field, f"a chunk of {packed} bytes", f"{size + sum_bytes}")
+        if not is_packed or self._codec is None:
+            return
+        if not _LEAST <= packed <= 2 * size + SLACK:
+            raise CellsError(self._source, self.field, f"a chunk of {packed} bytes packed", f"about {size}")
+        where = tuple(place * chunk for place, chunk in zip(at, self._chunks or (), strict=True))
+        raw = self._dataset.id.read_direct_chunk(where)[1]
+        first = self._sum_at is not None and self._sum_at < self._codec_at  # the sum is packed, too
+        exact = (size + sum_bytes,) if first else (size,)
+        raw = raw if first or not sum_bytes else raw[:-sum_bytes]
+        check_packed(self._source, self.field, self._codec, raw, size, exact=exact)
 
     def _stored_chunks(self) -> dict[int, tuple[int, int]]:
         """Return filter mask and packed size of each chunk that is stored. One walk: asking for one costs as much."""
