@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -33,6 +34,7 @@ def main() -> None:
             for name in (request["function"].partition(":")[0], *request["imports"]):
                 with suppress(ImportError):  # the function will say so
                     importlib.import_module(name)
+            gc.freeze()  # a collection in the fork would copy what it has in common with this process
             answers.write(_forked(request) + b"\n")
             answers.flush()
 
