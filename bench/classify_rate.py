@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.machine import machine, versions
-from engines.backends import Engine, open_engine
+from engines.backends import Engine, keep_busy, open_engine
 from engines.bundle import Bundle, load_bundle, pretrained
-from engines.cells import Cell, Cells, Recording, open_cells, open_recording, write_npz
+from engines.cells import Cell, Cells, Recording, Span, open_cells, open_recording, write_npz
 from engines.offline import Parts, RunInfo, channels_of, classify, table_of
 from engines.results import About, write_results
 
@@ -40,14 +40,14 @@ def main() -> None:
     options.add_argument("--cells", type=int, default=100_000)
     options.add_argument("--bundle", default="digital", help="name of a shipped bundle")
     options.add_argument("--batch", type=int, default=64)
-    options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--threads", type=int, default=0, help="of the engine; 0: one per core")
     options.add_argument("--embedding", action="store_true", help="keep the embedding")
     options.add_argument("--ending", default=".parquet", help="of the result")
     options.add_argument("--folder", type=Path, help="where cells and result are put during the run")
     options.add_argument("--json", type=Path, help="write the figures here")
     chosen = options.parse_args()
     bundle = load_bundle(pretrained(chosen.bundle))
-    engine = open_engine(bundle, ladder=(chosen.batch,), threads=chosen.threads)
+    engine = open_engine(bundle, ladder=(chosen.batch,), threads=chosen.threads, mode="throughput")
     try:
         engine.warm()
         with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
@@ -124,12 +124,12 @@ def _many(bundle: Bundle, path: Path, cells: int) -> Path:
 
 
 def _alone(engine: Engine, frames: NDArray[np.generic], cells: int, batch: int) -> float:
+    """Return the seconds that the engine takes for so many cells in memory, as many batches under way as it takes."""
+    whole = len(frames) // batch * batch
+    batches = ((None, frames[at % whole :][: min(batch, cells - at)]) for at in range(0, cells, batch))
     began = time.perf_counter()
-    for at in range(0, cells, batch):
-        first = at % (len(frames) // batch * batch)
-        engine.submit(frames[first : first + min(batch, cells - at)])
-        while engine.collect(1.0) is None:
-            pass
+    for _ in keep_busy(engine, batches):
+        pass
     return time.perf_counter() - began
 
 
@@ -146,6 +146,9 @@ class _UpTo(Recording):
 
     def __getitem__(self, index: int) -> Cell:
         return self._whole[index]
+
+    def span(self, start: int, stop: int) -> Span | None:
+        return self._whole.span(start, min(stop, self._end))
 
     def cells(self, start: int = 0) -> Iterator[Cell]:
         return islice(self._whole.cells(start), self._end - start)

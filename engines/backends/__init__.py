@@ -4,6 +4,7 @@ from engines.backends._checks import OUTPUTS, Shape, check_frames, check_ladder,
 from engines.backends._cores import Mode, threads_for
 from engines.backends._gpu import no_gpu, no_tensorrt, no_torch_cuda
 from engines.backends._interface import DEFAULT_LADDER, Engine, Frames, Predictions
+from engines.backends._keep_busy import keep_busy
 from engines.backends._ladder_engine import LadderEngine
 from engines.backends._lanes import Done, Lane, Outputs, Worker, WorkerLane
 from engines.backends._measure_ladder import CANDIDATES, measure_ladder, paying
@@ -34,6 +35,7 @@ __all__ = [
     "check_ladder",
     "check_signature",
     "choose_engine",
+    "keep_busy",
     "last_line",
     "measure_ladder",
     "no_gpu",

@@ -8,7 +8,7 @@ from engines.cells._memory import available_memory
 from engines.cells._npz import open_npz, read_npz
 from engines.cells._open import is_digital, open_cells, skipped_lines
 from engines.cells._readers import READERS, Reader, open_recording
-from engines.cells._recording import Cell, Recording
+from engines.cells._recording import Cell, Recording, Span
 from engines.cells._sheet import contact_sheet
 from engines.cells._size import spread
 from engines.cells._summary import Summary, summarise
@@ -24,6 +24,7 @@ __all__ = [
     "Cells",
     "Reader",
     "Recording",
+    "Span",
     "Summary",
     "available_memory",
     "bare_hint",

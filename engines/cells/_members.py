@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.cells._recording import is_text
 from engines.errors import CellsError
 
 MAX_INFLATED = 16 << 30
@@ -80,7 +81,10 @@ def load_small(archive: zipfile.ZipFile, member: Member, source: Path, key: str)
     """Return an array that must be small beside the frames, whole; its checksum is checked."""
     if member.nbytes > MAX_SMALL:
         raise CellsError(source, key, f"{member.nbytes} bytes", f"at most {MAX_SMALL}")
-    return load_whole(archive, member, source)
+    values = load_whole(archive, member, source)
+    if values.dtype.kind == "U" and not is_text(values):
+        raise CellsError(source, key, "numbers that are no characters", "text")
+    return values
 
 
 def load_whole(archive: zipfile.ZipFile, member: Member, source: Path) -> NDArray[np.generic]:

@@ -17,7 +17,7 @@ from engines.cells._cells import Cells
 from engines.cells._members import BROKEN, MAX_SMALL, Member, find_members, load_whole
 from engines.cells._memory import available_memory
 from engines.cells._npz_fields import DTYPES, NAMES, Fields, read_fields
-from engines.cells._recording import Cell, Frame, Recording
+from engines.cells._recording import Cell, Frame, Recording, Span
 from engines.errors import CellsError, InputError
 
 _BLOCK = 1 << 22
@@ -134,6 +134,25 @@ class NpzRecording(Recording):
                     self.skipped[f"{error.field}: {error.found}"] += 1
                 else:
                     yield cell
+
+    def span(self, start: int, stop: int) -> Span | None:
+        """Return cells at once; of a compressed archive only one by one."""
+        if not self.mappable or not 0 <= start < stop <= len(self):
+            return None
+        try:
+            raw = self._pread(start * self._cell_bytes, (stop - start) * self._cell_bytes)
+        except CellsError:  # told where it is, one by one
+            return None
+        frames = np.frombuffer(raw, self.dtype).reshape(stop - start, *self._frames.shape[1:])
+        if frames.dtype.kind == "f" and not np.isfinite(frames).all():
+            return None
+        n, fields = stop - start, self.fields
+        return Span(
+            frames,
+            np.full(n, -1, np.int16) if fields.labels is None else fields.labels[start:stop],
+            [""] * n if fields.groups is None else fields.groups[start:stop].tolist(),
+            np.full(n, np.nan) if fields.trigger_s is None else fields.trigger_s[start:stop],
+        )
 
     def frames(self, *, mapped: bool = False) -> Frame:
         """Return all frames as one array `(n, C, H, W)`, mapped where they are more than half of the free memory."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,14 @@ def plain_text(text: str) -> str:
     A file name that is no UTF-8 comes from the system with lone surrogates, which no encoder takes; each, and each
     NUL, becomes U+FFFD.
     """
+    if text.isascii() and "\0" not in text:
+        return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")
+
+
+def is_text(values: NDArray[np.generic]) -> bool:
+    """Return whether every character of a NumPy text array is one; of others Python makes no text, but an error."""
+    return not values.nbytes or int(np.ascontiguousarray(values).reshape(-1).view(np.uint32).max()) <= sys.maxunicode
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,23 @@ class Cell:
     group: str = ""
     trigger_s: float | None = None
     facts: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Cells in a row, all of one size, as arrays and lists of equal length; the fields are those of `Cell`.
+
+    `frames` is `(n, C, h, w)`, `labels` int16, `trigger_s` float64 with NaN where unknown.
+    """
+
+    frames: Frame
+    labels: NDArray[np.int16]
+    groups: list[str]
+    trigger_s: NDArray[np.float64]
+    facts: Mapping[str, list[float | int | None]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frames)
 
 
 class Recording(ABC):
@@ -107,6 +132,13 @@ class Recording(ABC):
                 self.skipped[f"{error.field}: {error.found}"] += 1
             else:
                 yield cell
+
+    def span(self, start: int, stop: int) -> Span | None:
+        """Return the cells `start` to `stop` at once; None where one cannot be read, or where it would be no faster.
+
+        A reader whose file keeps cells of one size side by side overrides it.
+        """
+        return None
 
     def __iter__(self) -> Iterator[Cell]:
         return self.cells()

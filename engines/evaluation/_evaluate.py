@@ -91,7 +91,7 @@ def evaluate(
     if not len(rows):
         raise CellsError(cells.name, "cells", "none that the bundle has not seen", "unseen ones, for --unseen-only")
     matched = match_classes(cells, bundle, rows)
-    running = open_engine(bundle, engine, precision=precision, threads=threads, ladder=(BATCH,))
+    running = open_engine(bundle, engine, precision=precision, threads=threads, ladder=(BATCH,), mode="throughput")
     try:
         strangers = np.concatenate([everything[:0], *matched.unknown.values()])
         map_rows = _draw(len(matched.known))

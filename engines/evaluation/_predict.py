@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends import Engine, Predictions, open_engine
+from engines.backends import Engine, Predictions, keep_busy, open_engine
 from engines.bundle import Bundle, Precision
 from engines.cells import Cells
-from engines.errors import EngineError, InputError
+from engines.errors import InputError
 from engines.fit import fit_frames
 
 Frames = NDArray[np.generic]
@@ -43,7 +43,7 @@ def predict(
     BundleError, EngineError
         The bundle has no such graph, or the engine fails.
     """
-    opened = open_engine(bundle, engine, precision=precision, threads=threads, ladder=(BATCH,))
+    opened = open_engine(bundle, engine, precision=precision, threads=threads, ladder=(BATCH,), mode="throughput")
     try:
         parts = [part for _, part in predict_batches(opened, cells, progressed=progressed)]
     finally:
@@ -62,22 +62,14 @@ def predict_batches(
 ) -> Iterator[tuple[Rows, Predictions]]:
     """Yield the rows of each batch and what the engine says of them, all cells or those at `rows`, in that order.
 
-    While a batch is on the device the next one is prepared. Raises as `predict` does.
+    As many batches as the engine takes are under way. Raises as `predict` does.
     """
     rows = np.arange(len(cells)) if rows is None else rows
     channels = check_frames(engine.bundle, cells)
-    start, waiting, held = 0, rows[:0], cells.frames[:0]
-    while start < len(rows) or len(waiting):
-        upcoming = rows[start : start + engine.take(len(rows) - start)] if start < len(rows) else rows[:0]
-        frames = _prepare(engine.bundle, cells, upcoming, channels)
-        if len(waiting):
-            yield waiting, _collect(engine)
-            if progressed is not None:
-                progressed(len(waiting))
-        if len(upcoming):
-            engine.submit(frames)
-        # `held` keeps the frames as they are until their batch was collected, as the engine asks.
-        start, waiting, held = start + len(upcoming), upcoming, frames  # noqa: F841
+    for part, found in keep_busy(engine, _batches(engine, cells, rows, channels), _PATIENCE_S):
+        yield part, found
+        if progressed is not None:
+            progressed(len(part))
 
 
 def check_frames(bundle: Bundle, cells: Cells) -> list[int]:
@@ -90,6 +82,14 @@ def check_frames(bundle: Bundle, cells: Cells) -> list[int]:
         expected = f"{bundle.dtype.name}, as the bundle takes, or narrower"
         raise InputError(cells.name, "frames", f"counts of {cells.frames.dtype.name}", expected)
     return [cells.channels.index(name) for name in names]
+
+
+def _batches(engine: Engine, cells: Cells, rows: Rows, channels: list[int]) -> Iterator[tuple[Rows, Frames]]:
+    start = 0
+    while start < len(rows):
+        part = rows[start : start + engine.take(len(rows) - start)]
+        yield part, _prepare(engine.bundle, cells, part, channels)
+        start += len(part)
 
 
 def _prepare(bundle: Bundle, cells: Cells, rows: Rows, channels: list[int]) -> Frames:
@@ -105,10 +105,3 @@ def _nothing(bundle: Bundle) -> Predictions:
         for width in (len(bundle.classes), outputs.embedding, len(outputs.measurements))
     )
     return Predictions(probabilities, embedding, measurements, 0.0)
-
-
-def _collect(engine: Engine) -> Predictions:
-    predictions = engine.collect(timeout_s=_PATIENCE_S)
-    if predictions is None:
-        raise EngineError(f"{engine.name}: a batch was not done after {_PATIENCE_S:.0f} s")
-    return predictions

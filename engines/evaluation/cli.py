@@ -51,7 +51,7 @@ def evaluate_command(
     ] = "pca",
     engine: Annotated[str, typer.Option(help="Engine to run the bundle with.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32 or int8, whichever the bundle has.")] = "fp32",
-    threads: Annotated[int, typer.Option(min=0, help="Of the inference; 0: one per core but one.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Of the inference; 0: one per core.")] = 0,
     seed: Annotated[int, typer.Option(help="Of digital cells.")] = 0,
 ) -> None:
     """Run a bundle on labelled cells and say how good it is."""

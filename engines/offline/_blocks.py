@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.bundle import Bundle, fingerprints
-from engines.cells._recording import Cell, Frame, Recording, plain_text
+from engines.cells._recording import Cell, Frame, Recording, Span, plain_text
 from engines.errors import InputError
-from engines.fit import fit_into
+from engines.fit import fit_frames, fit_into
 
 BLOCK_BYTES = 16 << 20
 _MOST = 512
@@ -100,6 +100,43 @@ def blocks_of(
     shape = bundle.frame_shape
     most = max(1, min(_MOST, BLOCK_BYTES // (prod(shape) * bundle.dtype.itemsize)) // batch) * batch
     known = _known(bundle) if recording.classes else None
+    while start < len(recording):
+        span = recording.span(start, min(start + most, len(recording)))
+        if span is not None:
+            yield _at_once(span, bundle, picked, known, start)
+            start += len(span)
+            continue
+        for block in _one_by_one(recording, bundle, picked, most, known, start):
+            yield block
+            start = block.end
+            if start < len(recording) and recording.span(start, start + 1) is not None:
+                break  # only that much was damaged
+        else:
+            return
+
+
+def _at_once(span: Span, bundle: Bundle, picked: list[int], known: NDArray[np.uint64] | None, start: int) -> Block:
+    frames = span.frames
+    if picked != list(range(frames.shape[1])):
+        frames = np.ascontiguousarray(frames[:, picked])
+    seen = None if known is None else _are_known(fingerprints(frames), known)
+    return Block(
+        frames=fit_frames(frames, *bundle.frame_shape[1:], bundle.manifest.input.fit),
+        index=np.arange(start, start + len(span), dtype=np.uint64),
+        labels=span.labels,
+        trigger_s=span.trigger_s,
+        groups=[plain_text(group) for group in span.groups],
+        facts={name: [None if value is None else _plain(value) for value in row] for name, row in span.facts.items()},
+        seen=seen,
+        start=start,
+        end=start + len(span),
+    )
+
+
+def _one_by_one(
+    recording: Recording, bundle: Bundle, picked: list[int], most: int, known: NDArray[np.uint64] | None, start: int
+) -> Iterator[Block]:
+    shape = bundle.frame_shape
     block = _Growing(shape, bundle, most, known, start)
     before = recording.skipped.copy()
     index, every = start, picked == list(range(len(recording.channels)))
@@ -146,9 +183,7 @@ class _Growing:
         at = len(self._index)
         fit_into(frame[None], self._frames[at : at + 1], self._fit)
         if self._known is not None:
-            mark = fingerprints(frame[None])[0]
-            place = int(np.searchsorted(self._known, mark))
-            self._seen.append(place < len(self._known) and bool(self._known[place] == mark))
+            self._seen += _are_known(fingerprints(frame[None]), self._known).tolist()
         for name, value in cell.facts.items():
             self._facts.setdefault(name, [None] * at).append(_plain(value))
         if len(cell.facts) < len(self._facts):
@@ -178,6 +213,13 @@ def _known(bundle: Bundle) -> NDArray[np.uint64] | None:
     """Return the sorted fingerprints of the bundle's training cells, None where it carries none."""
     entry = bundle.manifest.seen
     return None if entry is None else np.sort(np.fromfile(bundle.path / entry.file, "<u8").astype(np.uint64))
+
+
+def _are_known(marks: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    if not len(known):
+        return np.zeros(len(marks), np.bool_)
+    found: NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, marks), len(known) - 1)] == marks
+    return found
 
 
 def _problem(frame: Frame, recording: Recording) -> str | None:

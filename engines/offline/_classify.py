@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from engines.backends import Engine, Predictions
+from engines.backends import Engine, Frames, Predictions, keep_busy
 from engines.cells._recording import Recording
-from engines.errors import EngineError
 from engines.offline._ahead import ahead
 from engines.offline._blocks import Block, blocks_of
 from engines.offline._parts import Parts
-
-PATIENCE_S = 600.0
-_ASK_S = 1.0
 
 
 def classify(
@@ -59,39 +55,28 @@ def classify(
 def classified(engine: Engine, blocks: Iterable[Block], batch: int) -> Iterator[tuple[Block, list[Predictions]]]:
     """Yield each block with the predictions of its batches.
 
-    A block is handed out once the first batch of the next one is under way, so that what the caller does with it costs
-    the engine no time. If reading or the engine fails then, the block that is done comes first, then the error.
+    A block is handed out when as many batches after it are under way as the engine takes, so that what the caller does
+    with it costs the engine no time. If reading or the engine fails, the blocks that are done come first, then the
+    error.
     """
-    done: tuple[Block, list[Predictions]] | None = None
-    try:
+    waiting: deque[tuple[Block, list[Predictions]]] = deque()
+
+    def batches() -> Iterator[tuple[None, Frames]]:
         for block in blocks:
-            found: list[Predictions] = []
+            waiting.append((block, []))
             for at in range(0, len(block), batch):
-                engine.submit(block.frames[at : at + batch])
-                if done is not None:
-                    finished, done = done, None
-                    try:
-                        yield finished
-                    except GeneratorExit:
-                        _wait(engine)
-                        raise
-                found.append(_wait(engine))
-            if done is not None:  # a block without cells, only skipped ones
-                finished, done = done, None
-                yield finished
-            done = block, found
-    except BaseException:
-        if done is not None:
-            yield done
+                yield None, block.frames[at : at + batch]
+
+    def done() -> Iterator[tuple[Block, list[Predictions]]]:
+        while waiting and len(waiting[0][1]) * batch >= len(waiting[0][0]):  # true of a block of skipped cells only
+            yield waiting.popleft()
+
+    try:
+        for _, found in keep_busy(engine, batches()):
+            yield from done()
+            waiting[0][1].append(found)
+            yield from done()
+    except Exception:
+        yield from done()
         raise
-    if done is not None:
-        yield done
-
-
-def _wait(engine: Engine) -> Predictions:
-    give_up_at = time.monotonic() + PATIENCE_S
-    while time.monotonic() < give_up_at:
-        found = engine.collect(_ASK_S)
-        if found is not None:
-            return found
-    raise EngineError(f"{engine.name}: a batch was not done after {PATIENCE_S:.0f} s")
+    yield from done()

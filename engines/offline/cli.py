@@ -38,7 +38,7 @@ def classify_command(
     hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
     embedding: Annotated[bool, typer.Option("--embedding", help="Keep the embedding of each cell.")] = False,
     engine: Annotated[str, typer.Option(help="Engine: auto or one by name.")] = "auto",
-    threads: Annotated[int, typer.Option(min=0, help="The engine's threads; 0: one per core but one.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="The engine's threads; 0: one per core.")] = 0,
     precision: Annotated[Literal["fp32", "int8"], typer.Option(help="Which of the bundle's graphs.")] = "fp32",
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Cells per batch.")] = 64,
     channels_map: Annotated[
@@ -64,7 +64,7 @@ def classify_command(
     with ExitStack() as stack:
         recording = stack.enter_context(_open(cells, hints))
         picked = channels_of(recording, loaded, _names(channels_map))
-        running = open_engine(loaded, engine, precision=precision, threads=threads, ladder=(batch,))
+        running = open_engine(loaded, engine, precision=precision, threads=threads, ladder=(batch,), mode="throughput")
         stack.callback(running.close)
         run = RunInfo(
             # A run read with other hints is one of other cells.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import InputError
+from engines.rehearsal import rehearse
 from engines.results._h5ad import EMBEDDING, FEATURE, obs_columns, obs_names
 from engines.results._table import Chunk, Column, Head, Results, read_head
 from engines.results._values import library
@@ -27,6 +28,15 @@ def is_h5ad(path: Path) -> bool:
     with path.open("rb") as file:
         if file.read(len(HDF5)) != HDF5:
             return False
+    library("h5py", "an HDF5 file")
+    try:
+        return bool(rehearse(f"{__name__}:says_anndata", path, imports=("h5py",), raises=InputError))
+    except InputError:
+        return False
+
+
+def says_anndata(path: Path) -> bool:
+    """Return whether an HDF5 file says that it is AnnData; to be rehearsed, as the library may hang on damage."""
     h5py = library("h5py", "an HDF5 file")
     try:
         with h5py.File(path, "r") as file:
@@ -37,6 +47,17 @@ def is_h5ad(path: Path) -> bool:
 
 def read_h5ad(path: Path) -> Results:
     """Open a table; see `read_results`."""
+    library("h5py", FEATURE)
+    rehearse(f"{__name__}:look", path, imports=("h5py",), raises=InputError)
+    return _open(path)
+
+
+def look(path: Path) -> None:
+    """Open a table; to be rehearsed."""
+    _open(path)
+
+
+def _open(path: Path) -> Results:
     h5py = library("h5py", FEATURE)
     try:
         with h5py.File(path, "r") as file:

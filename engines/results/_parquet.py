@@ -28,7 +28,8 @@ def write_parquet(results: Results, path: Path) -> int:
     # Floats hardly ever repeat: a dictionary of them costs time, and room.
     few = [field.name for field in schema if arrow.types.is_dictionary(field.type) or field.type == arrow.string()]
     options = {"compression": "zstd", "compression_level": 1, "use_dictionary": few, "store_schema": True}
-    with parquet.ParquetWriter(path, schema, **options) as writer:
+    # Opened here: Arrow takes no name that is not UTF-8.
+    with path.open("wb") as file, parquet.ParquetWriter(file, schema, **options) as writer:
         for chunk in results.chunks():
             waiting.append(arrow.RecordBatch.from_arrays(_arrays(arrow, results.head, chunk), schema=schema))
             rows += len(chunk)
@@ -55,7 +56,7 @@ def read_parquet(path: Path) -> Results:
     """Open a table; see `read_results`."""
     arrow, parquet = library("pyarrow", _FEATURE), library("pyarrow.parquet", _FEATURE)
     try:
-        with parquet.ParquetFile(path) as file:
+        with path.open("rb") as stream, parquet.ParquetFile(stream) as file:
             schema = file.schema_arrow
         text = (schema.metadata or {}).get(HEAD_KEY)
         if text is None:
@@ -102,7 +103,7 @@ def _array(arrow: Any, column: Column, values: NDArray[Any]) -> Any:
 def _chunks(arrow: Any, parquet: Any, path: Path, head: Head) -> Iterator[Chunk]:
     rows = max(64, min(ROW_GROUP, ROW_GROUP_BYTES // (8 * len(head.columns) + 4 * head.embedding)))
     try:
-        with parquet.ParquetFile(path) as file:
+        with path.open("rb") as stream, parquet.ParquetFile(stream) as file:
             for batch in file.iter_batches(batch_size=rows):
                 columns = {
                     column.name: _values(column, batch.column(place), path) for place, column in enumerate(head.columns)

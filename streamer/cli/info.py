@@ -31,8 +31,11 @@ def info_command(
     with open_recording(file, **parse_hints(hint)) as cells:
         summary = summarise(cells, look_at=look_at)
         summary.name = plain_text(summary.name)
-        if sheet is not None:
+        drawn = sheet is not None and summary.looked_at > 0
+        if sheet is not None and drawn:
             _write_sheet(cells, sheet)
+    if sheet is not None and not drawn:
+        typer.echo(f"{sheet}: not written, there is no cell to show", err=True)
     if json:
         typer.echo(msgspec.json.format(msgspec.json.encode(summary), indent=2))
         return

@@ -22,6 +22,7 @@ class ScriptedEngine:
 
     name = "scripted"
     ladder = (1, 2, 4, 8)
+    capacity = 1
 
     def __init__(self, bundle):
         self.bundle = bundle

@@ -1,6 +1,7 @@
 """Damage files of cells in every way and read them: a script, so that its memory is its own.
 
-`python -m tests.support.fuzz_cells SEED COUNT` prints how many were read and refused, and the most memory it took.
+`python -m tests.support.fuzz_cells READER SEED COUNT`, with `npz` or `folder` as the reader, prints how many were read
+and refused, and the most time and memory it took.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import json
 import sys
 import tempfile
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from PIL import Image
 
 from engines.cells import gather, open_recording, summarise
 from engines.errors import CellsError, InputError
+from tests.support.fuzz_figures import Figures, peak_mib
 
 EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)
 
@@ -82,6 +85,31 @@ def damage(raw: bytes, rng: np.random.Generator) -> bytes:
     return bytes(data)
 
 
+def damage_inside(raw: bytes, rng: np.random.Generator) -> bytes:
+    """Return an archive one of whose arrays is damaged, its checksum right: the archive's own would keep most out."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(stream, "w") as new:
+        hit = rng.integers(len(old.infolist()))
+        for number, info in enumerate(old.infolist()):
+            data = old.read(info)
+            how = damage if rng.random() < 0.2 else damage_gently
+            new.writestr(info.filename, how(data, rng) if number == hit else data, info.compress_type)
+    return stream.getvalue()
+
+
+def damage_gently(raw: bytes, rng: np.random.Generator) -> bytes:
+    """Return an array's file with a character of its header or some of its values changed."""
+    data = bytearray(raw)
+    for _ in range(rng.integers(1, 3)):
+        if rng.random() < 0.5:
+            data[rng.integers(10, 80)] = rng.choice(list(b"0123456789-,()'<>fiuUTrue "))
+        else:
+            at, width = int(rng.integers(128, len(data))), int(rng.choice([1, 2, 4, 8]))
+            value = EXTREMES[rng.integers(len(EXTREMES))] % 256**width
+            data[at : at + width] = value.to_bytes(width, "little")[: len(data) - at]
+    return bytes(data)
+
+
 def read(path: Path, kind: str | None) -> str:
     """Read everything there is, in every way; return what came of it."""
     try:
@@ -97,18 +125,19 @@ def read(path: Path, kind: str | None) -> str:
     return "read"
 
 
-def main(seed: int, count: int) -> None:
+def main(reader: str, seed: int, count: int) -> None:
     """Damage and read `count` files."""
     warnings.simplefilter("ignore")  # zipfile warns of names that occur twice
     rng = np.random.default_rng(seed)
-    files = seeds()
-    outcomes = {"read": 0, "refused": 0}
+    files = [(name, raw) for name, raw in seeds() if (name == "cells.npz") == (reader == "npz")]
+    figures = Figures()
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images"
         images.mkdir()
         for case in range(count):
             name, raw = files[case % len(files)]
-            broken = damage(raw, rng)
+            inside = reader == "npz" and rng.random() < 0.7
+            broken = (damage_inside if inside else damage)(raw, rng)
             if name == "cells.npz":
                 path = Path(folder) / name
                 path.write_bytes(broken)
@@ -116,21 +145,17 @@ def main(seed: int, count: int) -> None:
                 path = images
                 for old in images.iterdir():
                     old.unlink()
-                (images / f"0{Path(name).suffix}").write_bytes(raw)
+                if case % 3:  # beside a whole image, which is read whatever became of the other
+                    (images / f"0{Path(name).suffix}").write_bytes(raw)
                 (images / name).write_bytes(broken)
             try:
-                outcomes[read(path, "folder" if path == images and case % 2 else None)] += 1
+                with figures.case() as outcomes:
+                    outcomes[read(path, "folder" if path == images and case % 2 else None)] += 1
             except BaseException:
                 print(f"seed {seed}, case {case}, {name}: {broken.hex()}", file=sys.stderr)
                 raise
-    print(json.dumps({**outcomes, "peak_kib": _peak_kib()}))
-
-
-def _peak_kib() -> int:
-    """Return the most memory this program has held; `getrusage` would count what the process was before it."""
-    status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+    print(json.dumps(figures.found(peak_mib=peak_mib())))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

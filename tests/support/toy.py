@@ -15,9 +15,16 @@ LEVELS = (100, 1000, 3000)
 
 
 def write_toy_bundle(
-    path: Path, *, height: int = 8, width: int = 8, dtype: str = "uint16", fit: str = "crop-pad", name: str = "toy"
+    path: Path,
+    *,
+    height: int = 8,
+    width: int = 8,
+    dtype: str = "uint16",
+    fit: str = "crop-pad",
+    name: str = "toy",
+    channels: tuple[str, ...] = CHANNELS,
 ) -> Bundle:
-    """Write the bundle: logits are −(mean − level)² / 10⁴ for the level of each class, mean of brightfield."""
+    """Write the bundle: logits are −(mean − level)² / 10⁴ for the level of each class, mean of the first channel."""
     kind = {"uint8": TensorProto.UINT8, "uint16": TensorProto.UINT16, "float32": TensorProto.FLOAT}[dtype]
     constants = {
         "levels": np.array([LEVELS], np.float32),
@@ -39,11 +46,11 @@ def write_toy_bundle(
     graph = helper.make_graph(
         nodes,
         "toy",
-        [helper.make_tensor_value_info("frames", kind, ["n", len(CHANNELS), height, width])],
+        [helper.make_tensor_value_info("frames", kind, ["n", len(channels), height, width])],
         [
             helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(CLASSES)]),
-            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", len(CHANNELS)]),
-            helper.make_tensor_value_info("measurements", TensorProto.FLOAT, ["n", len(CHANNELS)]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", len(channels)]),
+            helper.make_tensor_value_info("measurements", TensorProto.FLOAT, ["n", len(channels)]),
         ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
@@ -53,8 +60,8 @@ def write_toy_bundle(
         path,
         name=name,
         classes=CLASSES,
-        inputs=InputSpec(CHANNELS, dtype, height, width, fit),
-        outputs=OutputSpec(len(CHANNELS), tuple(f"{channel}:mean" for channel in CHANNELS)),
+        inputs=InputSpec(channels, dtype, height, width, fit),
+        outputs=OutputSpec(len(channels), tuple(f"{channel}:mean" for channel in channels)),
         graphs={"fp32": (model.SerializeToString(), 18)},
         training={"network": "none"},
     )

@@ -53,6 +53,24 @@ class Blocks:
         """Return a row, in memory of its own; `CellsError` where it is damaged."""
         if index in self._bad:
             return self._one(index)
+        try:
+            return np.array(self._holding(index)[index - self._start])
+        except CellsError:
+            return self._one(index)
+
+    def rows(self, start: int, stop: int) -> NDArray[Any]:
+        """Return rows in memory of their own; `CellsError` where any is damaged, or near one that is."""
+        found = []
+        while start < stop:
+            if start in self._bad:
+                raise CellsError(self._array.field, "rows", "damage", "undamaged data")
+            held = self._holding(start)[start - self._start : stop - self._start]
+            found.append(held)
+            start += len(held)
+        return np.concatenate(found)
+
+    def _holding(self, index: int) -> NDArray[Any]:
+        """Return the block that holds a row, which begins at row `_start`."""
         if self._block is None or not self._start <= index < self._stop:
             start = index - index % self._chunk
             rows = self._run if start in (0, self._stop) else self._chunk
@@ -62,10 +80,10 @@ class Blocks:
                 self._block = self._array.read(start, stop)
             except CellsError:
                 self._bad = range(start, stop)
-                return self._one(index)
+                raise
             finally:
                 self._start, self._stop = start, stop
-        return np.array(self._block[index - self._start])
+        return self._block
 
     def _one(self, index: int) -> NDArray[Any]:
         return np.asarray(self._array.read(index, index + 1)[0])

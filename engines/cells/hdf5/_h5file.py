@@ -9,6 +9,7 @@ from typing import Any
 
 from engines.cells.hdf5._guard import guard
 from engines.errors import CellsError, MissingExtraError
+from engines.rehearsal import rehearse
 
 _MAX_MEMBERS = 10_000
 _MAX_ATTRIBUTE = 64 << 10
@@ -40,10 +41,8 @@ def is_hdf5(path: Path, head: bytes) -> bool:
 
 
 def open_h5(path: Path, feature: str, mode: str = "r") -> Any:
-    """Return the open `h5py.File`; `CellsError` where the path is no readable HDF5 file."""
+    """Return the open `h5py.File`; `CellsError` where it cannot be opened. A file from outside is rehearsed first."""
     h5py = load_h5py(feature)
-    if not path.is_file():
-        raise CellsError(path, "file", "no file" if not path.exists() else "no regular file", "an HDF5 file")
     with guard(path, "file", "a readable HDF5 file"):
         return h5py.File(path, mode, locking="best-effort", swmr=mode == "r" and _is_growing(path))
 
@@ -53,6 +52,18 @@ def _is_growing(path: Path) -> bool:
     with path.open("rb") as stream:
         head = stream.read(12)
     return len(head) == 12 and head.startswith(_SIGNATURE) and head[8] == 3 and bool(head[11] & _SWMR_WRITING)
+
+
+def rehearse_h5(function: str, path: Path, feature: str, **arguments: Any) -> Any:
+    """Have a function of a module here do with an HDF5 file what is then done in earnest; see `engines.rehearsal`.
+
+    The HDF5 library believes what a file says of its heaps and tables: of a damaged one it may hang, die or ask for any
+    amount of memory, which no check of ours comes before.
+    """
+    load_h5py(feature)
+    if not path.is_file():
+        raise CellsError(path, "file", "no file" if not path.exists() else "no regular file", "an HDF5 file")
+    return rehearse(f"engines.cells.hdf5.{function}", path, imports=("h5py", "hdf5plugin"), **arguments)
 
 
 def names(group: Any) -> list[str]:

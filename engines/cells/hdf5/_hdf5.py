@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from engines.cells._recording import Recording
 from engines.cells.hdf5._blocks import Array
 from engines.cells.hdf5._guard import guard
 from engines.cells.hdf5._h5array import H5Array
-from engines.cells.hdf5._h5file import attributes, is_hdf5, member, names, open_h5
+from engines.cells.hdf5._h5file import attributes, is_hdf5, member, names, open_h5, rehearse_h5
 from engines.cells.hdf5._limits import MAX_WHOLE
-from engines.cells.hdf5._stack import StackRecording
+from engines.cells.hdf5._stack import opened_stack
 from engines.cells.hdf5._texts import as_texts
 from engines.errors import CellsError
 
@@ -50,13 +49,16 @@ def open_hdf5(path: str | Path, *, dataset: str | None = None, groups: str | Non
     MissingExtraError
         Where h5py or hdf5plugin is not installed.
     """
-    store = H5Store(Path(path))
-    try:
-        return StackRecording(store, "hdf5", dataset, groups)
-    except BaseException:
-        with suppress(CellsError):
-            store.close()
-        raise
+    source = Path(path)
+    rehearse_h5("_hdf5:look", source, _FEATURE, dataset=dataset, groups=groups)
+    return opened_stack(H5Store(source), "hdf5", dataset, groups)
+
+
+def look(path: Path, dataset: str | None, groups: str | None) -> None:
+    """Open a stack and walk the tables of all its arrays; to be rehearsed."""
+    store = H5Store(path)
+    with opened_stack(store, "hdf5", dataset, groups):
+        store.look()
 
 
 class H5Store:
@@ -66,6 +68,7 @@ class H5Store:
         self.name = str(path)
         self._file = open_h5(path, _FEATURE)
         self._stored = path.stat().st_size
+        self._given: list[H5Array] = []
 
     def arrays(self) -> Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """Return shape and dtype of the datasets that NumPy has a type for, by path."""
@@ -88,7 +91,13 @@ class H5Store:
 
     def array(self, path: str) -> Array:
         """Return a dataset as an `Array`."""
-        return H5Array(self.name, path, member(self.name, self._file, path), self._stored)
+        self._given.append(H5Array(self.name, path, member(self.name, self._file, path), self._stored))
+        return self._given[-1]
+
+    def look(self) -> None:
+        """Walk the tables of the arrays that were asked for, as reading them does."""
+        for array in self._given:
+            array.look()
 
     def texts(self, path: str, most: int) -> tuple[str, ...]:
         """Return the texts of a dataset."""

@@ -15,7 +15,7 @@ from engines.cells.hdf5._blocks import Blocks, Column
 from engines.cells.hdf5._events import event_count, events_group, scalar_features
 from engines.cells.hdf5._guard import BROKEN, guard
 from engines.cells.hdf5._h5array import H5Array
-from engines.cells.hdf5._h5file import attributes, is_hdf5, linked, member, names, open_h5
+from engines.cells.hdf5._h5file import attributes, is_hdf5, linked, member, names, open_h5, rehearse_h5
 from engines.errors import CellgateError, CellsError
 
 _FEATURE = "reading RT-DC files"
@@ -31,11 +31,16 @@ def sniff_rtdc(path: Path, head: bytes) -> bool:
     if not is_hdf5(path, head):
         return False
     try:
-        with guard(path, "file"), open_h5(path, _FEATURE) as file:
-            events_group(path, file)
-            return any(":" in name for name in attributes(path, file))
+        return bool(rehearse_h5("_rtdc:has_events", path, _FEATURE))
     except CellgateError:
         return path.suffix.lower() == ".rtdc"
+
+
+def has_events(path: Path) -> bool:
+    """Return whether an HDF5 file has /events and attributes named `section:key`; to be rehearsed."""
+    with guard(path, "file"), open_h5(path, _FEATURE) as file:
+        events_group(path, file)
+        return any(":" in name for name in attributes(path, file))
 
 
 def open_rtdc(
@@ -59,6 +64,17 @@ def open_rtdc(
         Where h5py or hdf5plugin is not installed.
     """
     source = Path(path)
+    rehearse_h5("_rtdc:look", source, _FEATURE, channels=channels, features=features)
+    return _open(source, channels, features)
+
+
+def look(path: Path, channels: Sequence[str], features: Sequence[str] | None) -> None:
+    """Open an RT-DC file and walk the tables of all its arrays; to be rehearsed."""
+    with _open(path, channels, features) as recording:
+        recording.look()
+
+
+def _open(source: Path, channels: Sequence[str], features: Sequence[str] | None) -> RtdcRecording:
     file = open_h5(source, _FEATURE)
     try:
         return RtdcRecording(source, file, tuple(channels), None if features is None else tuple(features))
@@ -94,7 +110,9 @@ class RtdcRecording(Recording):
         self.shape = (images[0].shape[1], images[0].shape[2])
         self._length = self._count(channels, images, event_count(scalars))
         self._blocks = [Blocks(image) for image in images]
-        columns = {name: Column(H5Array(source, f"events/{name}", scalars[name], self._stored)) for name in scalars}
+        numbers = {name: H5Array(source, f"events/{name}", scalars[name], self._stored) for name in scalars}
+        columns = {name: Column(array) for name, array in numbers.items()}
+        self._arrays = [*images, *numbers.values()]
         self._time, self._rate = columns.get("time"), 1.0
         if self._time is None and (rate := _positive(texts.get("imaging:frame rate"))):
             self._time, self._rate = columns.get("frame"), rate
@@ -121,6 +139,11 @@ class RtdcRecording(Recording):
             trigger_s=None if time is None else time / self._rate,
             facts={name: value for name, value in values.items() if value is not None},
         )
+
+    def look(self) -> None:
+        """Walk the tables of all arrays, as reading them does."""
+        for array in self._arrays:
+            array.look()
 
     def close(self) -> None:
         """Close the file."""

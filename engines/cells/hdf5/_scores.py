@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from engines.cells.hdf5._events import event_count, events_group, scalar_features
 from engines.cells.hdf5._guard import guard
-from engines.cells.hdf5._h5file import linked, member, names, open_h5
+from engines.cells.hdf5._h5file import linked, member, names, open_h5, rehearse_h5
 from engines.cells.hdf5._names import score_names
 from engines.errors import CellsError, InputError
 
@@ -79,6 +79,7 @@ def write_rtdc_scores(
     source, out = Path(source), Path(out)
     scores, chosen = _check(out, probabilities, classes, predicted)
     features = tuple(f"ml_score_{name}" for name in score_names(classes))
+    rehearse_h5("_rtdc:has_events", source, _FEATURE)
     with (
         guard(source, "file"),
         open_h5(source, _FEATURE) as file,

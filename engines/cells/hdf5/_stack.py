@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
 
 from engines.cells._frames_format import FRAMES_FORMAT, FRAMES_VERSION, RECORDED
-from engines.cells._recording import Cell, Frame, Recording
+from engines.cells._recording import Cell, Frame, Recording, Span
 from engines.cells.hdf5._blocks import Array, Blocks, Column, CutArray
 from engines.cells.hdf5._layout import MAX_CHANNELS, channels_last, check_frames, find_frames
 from engines.cells.hdf5._sizes import Part, parts_of
@@ -38,6 +39,16 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close the file."""
+
+
+def opened_stack(store: Store, kind: str, dataset: str | None, groups: str | None) -> StackRecording:
+    """Return a store's cells; the store is closed where it holds none that can be read."""
+    try:
+        return StackRecording(store, kind, dataset, groups)
+    except BaseException:
+        with suppress(CellsError):
+            store.close()
+        raise
 
 
 class StackRecording(Recording):
@@ -97,6 +108,28 @@ class StackRecording(Recording):
             group="" if self._groups is None else self._groups[index],
             trigger_s=trigger,
             facts={name: value for name, value in facts.items() if value is not None},
+        )
+
+    def span(self, start: int, stop: int) -> Span | None:
+        """Return cells at once; where they differ in size or one is damaged only one by one."""
+        if self._order is not None or not 0 <= start < stop <= self._length:
+            return None
+        try:
+            frames = self._blocks[0].rows(start, stop)
+            facts = {name: [column.value(i) for i in range(start, stop)] for name, column in self._facts.items()}
+            trigger = None if self._trigger is None else [self._trigger.value(i) for i in range(start, stop)]
+        except CellsError:
+            return None
+        if frames.dtype.kind == "f" and not np.isfinite(frames).all():
+            return None
+        frames = frames[:, None] if frames.ndim == 3 else np.moveaxis(frames, -1, 1) if self._last else frames
+        n = stop - start
+        return Span(
+            np.ascontiguousarray(frames, dtype=self.dtype),
+            np.full(n, -1, np.int16) if self._labels is None else self._labels[start:stop],
+            [""] * n if self._groups is None else list(self._groups[start:stop]),
+            np.full(n, np.nan) if trigger is None else np.array(trigger, np.float64),
+            facts,
         )
 
     def close(self) -> None:

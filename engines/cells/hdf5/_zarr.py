@@ -6,7 +6,6 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.cells._recording import Recording
+from engines.cells._recording import Recording, is_text
 from engines.cells.hdf5._blocks import Array
 from engines.cells.hdf5._guard import guard
 from engines.cells.hdf5._limits import MAX_TEXTS, SLACK, check_sizes
 from engines.cells.hdf5._packing import check_packed
-from engines.cells.hdf5._stack import StackRecording
+from engines.cells.hdf5._stack import opened_stack
 from engines.cells.hdf5._texts import as_texts
 from engines.cells.hdf5._zarr_files import Files, is_store
 from engines.cells.hdf5._zarr_meta import ArrayMeta, parse_json, parse_v2, parse_v3
@@ -37,21 +36,10 @@ def sniff_zarr(path: Path, head: bytes) -> bool:
 
 
 def open_zarr(path: str | Path, *, dataset: str | None = None, groups: str | None = None) -> Recording:
-    """Open a stack of cells in a Zarr store.
-
-    Parameters
-    ----------
-    dataset
-        Path of the frames in the store, where it holds several arrays that could be.
-    groups
-        Path of the array of the cells' groups (text or integers), if it is not called so.
+    """Open a stack of cells in a Zarr store; hints and errors are those of `open_hdf5`.
 
     Raises
     ------
-    InputError
-        Where there is no array of groups by the name that was given.
-    CellsError
-        Where no array, or more than one, could be the frames, or the store is damaged; it names the array or key.
     MissingExtraError
         Where zarr is not installed.
     """
@@ -59,13 +47,7 @@ def open_zarr(path: str | Path, *, dataset: str | None = None, groups: str | Non
         zarr = import_module("zarr")
     except ImportError:
         raise MissingExtraError("reading Zarr stores", "files") from None
-    store = ZarrStore(zarr, Path(path))
-    try:
-        return StackRecording(store, "zarr", dataset, groups)
-    except BaseException:
-        with suppress(CellsError):
-            store.close()
-        raise
+    return opened_stack(ZarrStore(zarr, Path(path)), "zarr", dataset, groups)
 
 
 class ZarrStore:
@@ -105,7 +87,10 @@ class ZarrStore:
             raise CellsError(self.name, path, f"shape {meta.shape}", f"up to {most} names")
         count = meta.shape[0]
         if not meta.texts:
-            return as_texts(self.name, path, self.array(path).read(0, count).tolist() if count else ())
+            values = self.array(path).read(0, count) if count else np.zeros(0, "U1")
+            if values.dtype.kind == "U" and not is_text(values.astype(values.dtype.newbyteorder("="))):
+                raise CellsError(self.name, path, "numbers that are no characters", "texts")
+            return as_texts(self.name, path, values.tolist())
         return as_texts(self.name, path, itertools.islice(self._unpacked(path, meta), count))
 
     def attributes(self) -> Mapping[str, str | int | float]:

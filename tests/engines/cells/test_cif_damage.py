@@ -10,6 +10,7 @@ import pytest
 from engines.cells.cif import open_cif
 from engines.errors import CellsError
 from tests.support.cif_writer import GREY, MASK, RAW, file_ifd, make_frames, plane_ifd, write_cif, write_ifds
+from tests.support.fuzz_figures import MOST_S, Figures
 
 HUGE = 0xFFFFFFFF
 MOST_MEMORY = 32 << 20
@@ -273,33 +274,42 @@ def survive(tmp_path, seed, cases):
     rng = np.random.default_rng(seed)
     files = list(originals(tmp_path))
     path = tmp_path / "damaged.cif"
-    opened = refused = 0
+    figures = Figures()
     for case in range(cases):
         path.write_bytes(damage(rng, *files[case % len(files)]))
-        try:
-            recording = open_cif(path)
-        except CellsError:
-            refused += 1
-            continue
-        opened += 1
-        with recording:
-            before = recording.skipped.total()
-            read = sum(1 for _ in recording)
-            assert read + recording.skipped.total() - before == len(recording)
-            for i in range(len(recording)):
-                try:
-                    recording.mask(i)
-                except CellsError as error:
-                    assert len(str(error).splitlines()) == 1
-    assert opened > cases / 2  # else damage would mostly be seen at the door
-    assert refused
+        with figures.case() as outcomes:
+            outcomes[survives(path)] += 1
+    assert figures.outcomes["read"] > cases / 2  # else damage would mostly be seen at the door
+    assert figures.outcomes["refused"]
+    assert figures.worst_s < MOST_S
+    return figures
+
+
+def survives(path):
+    try:
+        recording = open_cif(path)
+    except CellsError as error:
+        assert len(str(error).splitlines()) == 1
+        return "refused"
+    with recording:
+        before = recording.skipped.total()
+        read = sum(1 for _ in recording)
+        assert read + recording.skipped.total() - before == len(recording)
+        for i in range(len(recording)):
+            try:
+                recording.mask(i)
+            except CellsError as error:
+                assert len(str(error).splitlines()) == 1
+    return "read"
 
 
 def survive_within_memory(tmp_path, seed, cases):
     tracemalloc.start()
     try:
-        survive(tmp_path, seed, cases)
-        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
+        figures = survive(tmp_path, seed, cases)
+        peak = tracemalloc.get_traced_memory()[1]
+        print("cif", figures.found(peak_mib=round(peak / 2**20, 1)))
+        assert peak < MOST_MEMORY
     finally:
         tracemalloc.stop()
 

@@ -1,8 +1,11 @@
 """Stacks in HDF5 files: which array holds the frames, what lies beside it, and what is refused."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import h5py
+import hdf5plugin
 import numpy as np
 import pytest
 
@@ -23,6 +26,15 @@ def write(path, **arrays):
 def frames(path, **options):
     with open_hdf5(path, **options) as recording:
         return np.stack([cell.frame for cell in recording])
+
+
+def with_sum(data):
+    """Return bytes with the checksum that HDF5's filter fletcher32 puts behind them."""
+    low = high = 0
+    for at in range(0, len(data), 2):
+        low = (low + int.from_bytes(data[at : at + 2].ljust(2, b"\0"), "big")) % 65535
+        high = (high + low) % 65535
+    return data + (high << 16 | low).to_bytes(4, "little")
 
 
 def refusal(path, **options):
@@ -212,3 +224,63 @@ def test_hdf5_is_known_by_its_signature_behind_a_user_block_too(tmp_path):
     assert not sniff_hdf5(tmp_path / "b.h5", bytes(64))
     assert not sniff_hdf5(tmp_path, b"")
     assert not sniff_hdf5(Path(tmp_path / "none.h5"), b"")
+
+
+PACKED = [
+    {"compression": "gzip"},
+    {"compression": "gzip", "shuffle": True},
+    {"compression": "gzip", "fletcher32": True},
+    {"compression": "lzf"},
+    {},
+]
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2", "<f4", ">f4"])
+@pytest.mark.parametrize("packing", PACKED)
+@pytest.mark.parametrize("chunks", [(4, 3, 8, 9), (3, 1, 8, 5)])
+def test_however_it_is_packed(tmp_path, dtype, packing, chunks):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("frames", data=FRAMES.astype(dtype), chunks=chunks, **packing)
+    assert np.array_equal(frames(tmp_path / "a.h5"), FRAMES.astype(dtype))
+
+
+@pytest.mark.parametrize("packing", PACKED[:3])
+def test_cells_at_once_are_the_cells_one_by_one(tmp_path, packing):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("frames", data=np.moveaxis(FRAMES, 1, -1), chunks=(4, 8, 9, 3), **packing)
+        file["channels"], file["classes"], file["labels"] = ["a", "b", "c"], ["x", "y"], np.arange(10) % 3 - 1
+        file["groups"], file["trigger_s"], file["facts/area"] = ["p", "q"] * 5, np.arange(10) / 4, np.arange(10.0)
+    with open_hdf5(path) as recording:
+        span = recording.span(3, 9)
+        for place, cell in enumerate(list(recording)[3:9]):
+            assert np.array_equal(span.frames[place], cell.frame)
+            assert (span.labels[place], span.groups[place]) == (cell.label, cell.group)
+            assert (span.trigger_s[place], span.facts["area"][place]) == (cell.trigger_s, cell.facts["area"])
+        assert recording.span(5, 11) is None
+
+
+DEFLATED = [zlib.compress(b"\0" * size) for size in (10, 2 * FRAMES[0].nbytes - 1, 100_000_000)]
+DAMAGED = [
+    *(({"compression": "gzip", "shuffle": shuffle}, data) for shuffle in (False, True) for data in DEFLATED),
+    *(({"compression": "gzip", "fletcher32": True}, with_sum(data)) for data in DEFLATED),
+    ({"compression": "gzip"}, b"\0" * 40),
+    ({"compression": "lzf"}, b"\x04abcde"),
+    ({"compression": "lzf"}, b"\xff" * 40),
+    ({"fletcher32": True}, with_sum(bytes(100))),
+    (dict(hdf5plugin.LZ4()), struct.pack(">qi", 100, 100) + struct.pack(">i", 100) + bytes(100)),
+]
+
+
+@pytest.mark.parametrize(("packing", "damage"), DAMAGED, ids=range(len(DAMAGED)))
+def test_a_damaged_chunk_costs_its_cells_and_there_is_no_span_over_it(tmp_path, packing, damage):
+    """A chunk that is short among them: HDF5 would make up its pixels from what lies in memory behind it."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        array = file.create_dataset("frames", data=FRAMES, chunks=(2, 3, 8, 9), **packing)
+        array.id.write_direct_chunk((4, 0, 0, 0), damage)
+    with open_hdf5(path) as recording:
+        assert recording.span(3, 6) is None
+        cells = list(recording)
+        assert len(cells) == 8 and recording.skipped.total() == 2
+        assert np.array_equal(cells[-1].frame, FRAMES[-1])

@@ -173,3 +173,32 @@ def test_a_bomb_of_zeros_is_refused_by_what_it_says_it_holds(tmp_path):
     with pytest.raises(CellsError) as caught:
         open_npz(path)
     assert caught.value.field == "size"
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_cells_at_once_are_the_cells_one_by_one(tmp_path, dtype):
+    with open_npz(save(tmp_path / "a.npz", frames=FRAMES.astype(dtype))) as recording:
+        span = recording.span(7, 31)
+        cells = list(recording)[7:31]
+        assert np.array_equal(span.frames, np.stack([cell.frame for cell in cells]))
+        assert span.labels.tolist() == [cell.label for cell in cells]
+        assert span.groups == [cell.group for cell in cells]
+        assert span.trigger_s.tolist() == [cell.trigger_s for cell in cells]
+        assert recording.span(40, 51) is None
+
+
+def test_no_span_where_cells_must_be_looked_at_one_by_one(tmp_path):
+    frames = FRAMES.astype(np.float32)
+    frames[20, 0, 0, 0] = np.nan
+    with open_npz(save(tmp_path / "nan.npz", frames=frames)) as recording:
+        assert recording.span(0, 20) is not None
+        assert recording.span(0, 21) is None
+    with open_npz(save(tmp_path / "packed.npz", compress=True)) as recording:
+        assert recording.span(0, 20) is None
+
+
+def test_texts_that_are_no_characters_are_refused(tmp_path):
+    wrong = np.array(["bf", "df"]).view(np.uint32)
+    wrong[1] = 0x110000
+    with pytest.raises(CellsError, match="channels: found numbers that are no characters"):
+        open_npz(save(tmp_path / "a.npz", channels=wrong.view("<U2")))

@@ -18,6 +18,7 @@ from engines.cells.tiff import (
     sniff_montage,
 )
 from engines.errors import CellsError
+from tests.support.fuzz_figures import MOST_S, Figures
 
 MOST_MEMORY = 48 << 20
 LIES = (0, 1, 2, 7, 8, 255, 256, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
@@ -33,7 +34,7 @@ def save(file, pixels, **options):
 
 
 def write_seeds(folder):
-    """Write one file of each kind; return `(how to open it, its bytes, the name it needs)` for each."""
+    """Write files for each reader; return by reader `(how to open it, its bytes, the name it needs)` of each."""
     single = {
         "plain": {"description": OME},
         "strips": {"rowsperstrip": 5, "byteorder": ">"},
@@ -44,22 +45,27 @@ def write_seeds(folder):
         "zstd": {"compression": "zstd"},
         "tiles": {"tile": (16, 16), "compression": "zlib"},
     }
-    seeds = []
+    imagestream, montage, cellview = [], [], []
     for name, options in single.items():
         file = folder / f"{name}.tif"
         save(file, image(), **options)
-        seeds.append((open_imagestream, file.read_bytes(), "a_1_Ch1.ome.tif"))
-        seeds.append((lambda path: open_montage(path, tile=6), file.read_bytes(), "m.tif"))
-    with tifffile.TiffWriter(folder / "view.tif") as tiff:
-        for page in range(8):
-            tiff.write(image(np.float32), metadata=None, extratags=[(285, 2, 0, f"p{page}", True)], contiguous=False)
-    view = (folder / "view.tif").read_bytes()
-    seeds.append((open_cellview, view, "a_1.tiff"))
-    seeds.append((lambda path: open_montage(path, pages="cells"), view, "s.tif"))
+        imagestream.append((open_imagestream, file.read_bytes(), "a_1_Ch1.ome.tif"))
+        montage.append((tiles, file.read_bytes(), "m.tif"))
+    for name, options in {"plain": {}, "big": {"bigtiff": True}, "foreign": {"byteorder": ">"}}.items():
+        with tifffile.TiffWriter(folder / f"view-{name}.tif", **options) as tiff:
+            for page in range(8):
+                named = [(285, 2, 0, f"p{page}", True)]
+                tiff.write(image(np.float32), metadata=None, extratags=named, contiguous=False)
+        cellview.append((open_cellview, (folder / f"view-{name}.tif").read_bytes(), "a_1.tiff"))
+    montage.append((lambda path: open_montage(path, pages="cells"), cellview[0][1], "s.tif"))
     for dtype in (np.uint8, np.uint16):
         Image.fromarray(image(dtype)).save(folder / "m.png")
-        seeds.append((lambda path: open_montage(path, tile=6), (folder / "m.png").read_bytes(), "m.png"))
-    return seeds
+        montage.append((tiles, (folder / "m.png").read_bytes(), "m.png"))
+    return {"imagestream": imagestream, "cellview": cellview, "montage": montage}
+
+
+def tiles(path):
+    return open_montage(path, tile=6)
 
 
 def structures(data):
@@ -95,54 +101,67 @@ def mutate(data, random):
     return bytes(out)
 
 
-def attack(tmp_path, cases, seed):
+def attack(tmp_path, reader, cases, seed):
     random = np.random.default_rng(seed)
-    seeds = write_seeds(tmp_path)
-    refused = read = 0
+    seeds = write_seeds(tmp_path)[reader]
+    figures, most = Figures(), 0
+    folder = tmp_path / "case"
+    folder.mkdir()
     tracemalloc.start()
     try:
         for case in range(cases):
             how, data, name = seeds[case % len(seeds)]
-            folder = tmp_path / "case"
-            folder.mkdir(exist_ok=True)
-            file = folder / name
             damaged = mutate(data, random)
-            file.write_bytes(damaged)
+            (folder / name).write_bytes(damaged)
             tracemalloc.reset_peak()
-            for sniff in (sniff_imagestream, sniff_cellview, sniff_montage):
-                assert sniff(file, damaged[:64]) in (True, False)
-            try:
-                with how(file) as recording:
-                    whole = list(recording)
-                    assert all(cell.frame.ndim == 3 and cell.frame.dtype == recording.dtype for cell in whole)
-                    assert len(whole) + sum(recording.skipped.values()) >= len(recording)
-                    read += 1
-            except CellsError as error:
-                assert "\n" not in str(error)
-                refused += 1
+            with figures.case() as outcomes:
+                outcomes[survives(how, folder / name, damaged[:64])] += 1
             peak = tracemalloc.get_traced_memory()[1]
             assert peak < MOST_MEMORY, f"case {case} took {peak} bytes"
-            file.unlink()
+            most = max(most, peak)
+            (folder / name).unlink()
     finally:
         tracemalloc.stop()
-    assert refused > cases // 10
-    assert read > cases // 10
+    assert min(figures.outcomes["read"], figures.outcomes["refused"]) > cases // 10
+    assert figures.worst_s < MOST_S
+    return figures.found(peak_mib=round(most / 2**20, 1))
 
 
-def test_damaged_files_are_refused_or_read(tmp_path, capfd):
-    attack(tmp_path, 400, 11)
+def survives(how, file, head):
+    for sniff in (sniff_imagestream, sniff_cellview, sniff_montage):
+        assert sniff(file, head) in (True, False)
+    try:
+        with how(file) as recording:
+            whole = list(recording)
+            assert all(cell.frame.ndim == 3 and cell.frame.dtype == recording.dtype for cell in whole)
+            assert len(whole) + sum(recording.skipped.values()) >= len(recording)
+    except CellsError as error:
+        assert "\n" not in str(error)
+        return "refused"
+    return "read"
+
+
+READERS = ("imagestream", "cellview", "montage")
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_damaged_files_are_refused_or_read(tmp_path, capfd, reader):
+    attack(tmp_path, reader, 300, 11)
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_many_damaged_files_are_refused_or_read(tmp_path, capfd):
-    attack(tmp_path, 20_000, 12)
+@pytest.mark.parametrize("reader", READERS)
+def test_many_damaged_files_are_refused_or_read(tmp_path, capfd, reader):
+    figures = attack(tmp_path, reader, 20_000, 12)
     assert capfd.readouterr() == ("", "")
+    print(reader, figures)
 
 
 def test_undamaged_seeds_are_read(tmp_path):
-    for number, (how, data, name) in enumerate(write_seeds(tmp_path)):
+    seeds = [seed for some in write_seeds(tmp_path).values() for seed in some]
+    for number, (how, data, name) in enumerate(seeds):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / name).write_bytes(data)

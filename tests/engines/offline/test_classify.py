@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from engines.backends import open_engine
+from engines.cells import Span
 from engines.errors import EngineError, InputError
 from engines.fit import fit_frames
 from engines.offline import Parts, RunInfo, accuracy_of, blocks_of, channels_of, classified, classify, table_of
@@ -170,6 +172,49 @@ def test_the_engine_has_its_next_batch_before_a_block_is_handled(toy_bundle):
 def test_blocks_are_whole_batches(toy_bundle):
     sizes = [len(block) for block in blocks_of(toy_recording(1100, damaged=[7]), toy_bundle, [0, 1], batch=24)]
     assert all(size % 24 == 0 for size in sizes[:-1]) and sum(sizes) == 1099
+
+
+class InSpans(Fake):
+    """A recording that hands out spans; not over cells that are damaged."""
+
+    def span(self, start, stop):
+        if self.damaged & set(range(start, stop)):
+            return None
+        cells = [self[at] for at in range(start, stop)]
+        return Span(
+            np.stack([cell.frame for cell in cells]),
+            np.array([cell.label for cell in cells], np.int16),
+            [cell.group for cell in cells],
+            np.array([np.nan if cell.trigger_s is None else cell.trigger_s for cell in cells]),
+            {"number": [cell.facts["number"] for cell in cells]},
+        )
+
+
+@pytest.mark.parametrize("damaged", [(), (0,), (511, 512, 513), (100, 1500), (1998, 1999), range(600, 1300)])
+def test_cells_at_once_or_one_by_one_is_the_same_table(toy_engine, tmp_path, damaged):
+    n = 2000
+    given = {
+        "damaged": damaged,
+        "groups": [f"g{i % 3}" for i in range(n)],
+        "facts": [{"number": i * i} for i in range(n)],
+        "triggers": [i / 8 for i in range(n)],
+    }
+    made = InSpans(toy_frames(np.arange(n) % 3), labels=np.arange(n) % 3, **given)
+    found = values_of(table(made, toy_engine, tmp_path / "a"))
+    expected = values_of(table(toy_recording(n, **given), toy_engine, tmp_path / "b"))
+    assert made.skipped.total() == len(damaged)
+    assert found.keys() == expected.keys()
+    for name in expected:
+        assert np.array_equal(found[name], expected[name]), name
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 5])
+def test_however_many_batches_are_under_way(toy_bundle, tmp_path, capacity):
+    engine = open_engine(toy_bundle, ladder=(8,), threads=capacity, mode="throughput")
+    assert engine.capacity == capacity
+    found = values_of(table(toy_recording(700, damaged=range(300, 700)), engine, tmp_path / "p"))
+    engine.close()
+    assert found["class"].tolist() == [i % 3 for i in range(300)]
 
 
 @pytest.mark.parametrize(("names", "field"), [({"brightfield": "Ch1"}, "channels"), ({"PI": "brightfield"}, "channel")])
