@@ -22,6 +22,8 @@ from engines.errors import CellsError
 MAX_INFLATED = 16 << 30
 """Bytes that a compressed archive may unpack to. An array that is not compressed lies in the file as it is."""
 MAX_SMALL = 1 << 30
+_FREE, _RATIO = 1 << 30, 256
+"""Beyond the first, an archive may not unpack to more than so many times its bytes: no recording packs so well."""
 # What zipfile, zlib and NumPy raise for archives that are damaged, encrypted or lie about their sizes.
 BROKEN = (
     ValueError,
@@ -70,6 +72,9 @@ def find_members(archive: zipfile.ZipFile, source: Path, names: Collection[str])
     infos = [info for info in archive.infolist() if info.filename.endswith(".npy")]
     packed = sum(info.file_size for info in infos if info.compress_type != zipfile.ZIP_STORED)
     lying = [info for info in infos if info.compress_type == zipfile.ZIP_STORED and info.file_size > info.compress_size]
+    stored = sum(info.compress_size for info in infos)
+    if packed > _FREE and packed > _RATIO * stored:
+        raise CellsError(source, "size", f"{packed} bytes unpacked of {stored}", f"at most {_RATIO} times as many")
     if packed > MAX_INFLATED or lying:
         size = sum(info.file_size for info in infos)
         raise CellsError(source, "size", f"{size} bytes unpacked", f"at most {MAX_INFLATED}, or what lies in the file")

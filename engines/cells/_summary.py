@@ -25,7 +25,9 @@ class Summary:
     cells
         How many can be read, as far as the file says.
     looked_at
-        How many were read for the figures below: all, or as many spread evenly over the recording.
+        How many were read for the figures below.
+    sampled
+        Whether only some were asked for, spread evenly over the recording.
     heights, widths
         Smallest, median and largest, pixels.
     classes, groups
@@ -40,6 +42,7 @@ class Summary:
     kind: str
     cells: int
     looked_at: int = 0
+    sampled: bool = False
     heights: tuple[float, float, float] = (0, 0, 0)
     widths: tuple[float, float, float] = (0, 0, 0)
     channels: tuple[str, ...] = ()
@@ -75,6 +78,7 @@ def summarise(recording: Recording, *, look_at: int = LOOK_AT) -> Summary:
             facts.update(dict.fromkeys(cell.facts))
         if cell.trigger_s is not None:
             times = [*times[:1], (index, cell.trigger_s)]
+    summary.sampled = len(recording) > look_at
     summary.looked_at, summary.facts = len(sides), tuple(facts)
     if sides:
         low, middle, high = np.percentile(np.array(sides), [0, 50, 100], axis=0).tolist()

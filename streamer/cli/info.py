@@ -46,7 +46,7 @@ def info_command(
 def lines(summary: Summary) -> list[str]:
     """Return the summary as lines of text."""
     unit = "" if summary.pixel_um is None else f", pixel {summary.pixel_um:g} µm"
-    some = summary.looked_at < summary.cells
+    some = summary.sampled
     rows = [
         ("kind", summary.kind),
         ("cells", f"{summary.cells}" + (f"; what follows is of {summary.looked_at} spread over them" if some else "")),

@@ -202,3 +202,12 @@ def test_texts_that_are_no_characters_are_refused(tmp_path):
     wrong[1] = 0x110000
     with pytest.raises(CellsError, match="channels: found numbers that are no characters"):
         open_npz(save(tmp_path / "a.npz", channels=wrong.view("<U2")))
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.npz", compress=True, frames=np.zeros((50, 2, 300, 300), np.uint16))
+    with open_npz(path) as recording:
+        assert len(recording) == 50, "up to a gigabyte is read, however well it is packed"
+    monkeypatch.setattr("engines.cells._members._FREE", 1 << 20)
+    with pytest.raises(CellsError, match="at most 256 times as many"):
+        open_npz(path)

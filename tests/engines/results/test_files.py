@@ -1,6 +1,7 @@
 """Files of results: whole or not there, nothing taken for granted that a file says."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -187,3 +188,13 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(type(path), "open", refused)
     with pytest.raises(InputError, match="Permission denied"):
         is_results(path)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_path_that_is_not_utf8(tmp_path, ending):
+    need(ending)
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    write_results(sample(10), folder / f"r{ending}")
+    assert is_results(folder / f"r{ending}")
+    assert len(values_of(read_results(folder / f"r{ending}"))["seq"]) == 10

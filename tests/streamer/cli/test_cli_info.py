@@ -3,6 +3,7 @@
 import json
 import os
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -65,6 +66,26 @@ def test_a_contact_sheet_is_written(folder, tmp_path):
         assert sheet.format == "PNG"
     with pytest.raises(InputError, match="--contact-sheet"):
         info(folder, sheet=tmp_path / "nowhere" / "sheet.png")
+
+
+def test_a_recording_without_cells_is_told_and_has_no_sheet(tmp_path, capsys):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["frames"] = np.zeros((0, 2, 8, 9), np.uint16)
+    info(tmp_path / "a.h5", sheet=tmp_path / "sheet.png")
+    told = capsys.readouterr()
+    assert "cells        0" in told.out
+    assert "no cell to show" in told.err
+    assert not (tmp_path / "sheet.png").exists()
+
+
+def test_cells_that_cannot_be_read_are_not_cells_that_were_not_asked_for(tmp_path, capsys):
+    frames = np.ones((5, 1, 4, 4), np.float32)
+    frames[2] = np.nan
+    np.savez(tmp_path / "a.npz", frames=frames, channels=["a"])
+    info(tmp_path / "a.npz")
+    told = capsys.readouterr().out
+    assert "cells        5\n" in told
+    assert "skipped      1: frames: NaN or infinite counts" in told
 
 
 def test_hints_go_to_the_reader(folder, capsys):
