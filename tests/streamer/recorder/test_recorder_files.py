@@ -91,6 +91,7 @@ def test_what_is_recorded_reads_back(tmp_path, ending, compression, dtype):
         assert back.skipped == {}
         about = back.about
         assert "not ground truth" in about["labels_are"]
+        assert "labels_are" in list(about)[:12]  # so many `cellgate info` shows
         assert (about["ended"], about["offered"], about["recorded"]) == ("end", "304", "304")
         assert about["info"] == '{"pixel_um":"0.34","operator":"é"}'
         assert about["ways"] == '["waste","left"]'
