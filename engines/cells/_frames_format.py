@@ -10,6 +10,8 @@ from engines.cells._recording import plain_text
 FRAMES_FORMAT, FRAMES_VERSION = "cellgate-frames", 1
 RECORDED = "recorded"
 """Attribute of a file that is appended to: so many cells are whole; arrays may be longer if the writer was killed."""
+FIRST = ("labels_are", "series", "started", "bundle", "offered", RECORDED, "ended")
+"""Attributes of a recorded series that a reader must see before all the others."""
 
 
 def fact_name(name: str) -> str:

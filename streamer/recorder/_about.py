@@ -27,16 +27,14 @@ def about(recording: Recording, choice: Choice) -> dict[str, str | int | float]:
         "bundle_sha256": recording.bundle_sha256,
         "engine": recording.engine,
         "software": recording.software,
-        "offered_are": recording.what,
-        "recorded_are": recording.what if choice.what == "all" else choice.what,
+        "offered_are": Choice(recording.what, recording.fraction, recording.seed).text,
+        "recorded_are": f"of these: {choice.text}",
         "schema": _json(recording.schema),
         "info": _json(recording.info),
         "actuation_lead_us": recording.actuation_lead_us,
         "ended": UNHEARD,
         **codes(recording),
     }
-    if recording.what == "sample":
-        attributes |= {"sample_fraction": recording.fraction, "sample_seed": recording.seed}
     if recording.sort_delay_us is not None:
         attributes["sort_delay_us"] = recording.sort_delay_us
     pixel = _number(recording.info.get("pixel_um", ""))

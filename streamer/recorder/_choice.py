@@ -21,6 +21,8 @@ class Choice:
 
     def __init__(self, what: What, fraction: float = 1.0, seed: int = 0) -> None:
         self.what = what
+        self.text = f"a sample of {fraction:g}, by seed {seed}" if what == "sample" else what
+        """For people."""
         self.by_fate = what in ("kept", "wanted")
         """Whether it depends on what became of a cell."""
         self._below = np.uint64(min(int(fraction * 2.0**53), 1 << 53))

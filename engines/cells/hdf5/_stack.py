@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engines.cells._frames_format import FRAMES_FORMAT, FRAMES_VERSION, RECORDED
+from engines.cells._frames_format import FIRST, FRAMES_FORMAT, FRAMES_VERSION, RECORDED
 from engines.cells._recording import Cell, Frame, Recording, Span
 from engines.cells.hdf5._blocks import Array, Blocks, Column, CutArray
 from engines.cells.hdf5._layout import MAX_CHANNELS, channels_last, check_frames, find_frames
@@ -62,7 +62,8 @@ class StackRecording(Recording):
         self._store, self.name, self.kind, self.skipped = store, store.name, kind, Counter()
         texts = store.attributes()
         _check_format(store.name, texts)
-        self.about = {key: str(value) for key, value in texts.items() if len(str(value)) <= _MAX_ABOUT}
+        ordered = sorted(texts.items(), key=lambda item: item[0] not in FIRST)
+        self.about = {key: str(value) for key, value in ordered if len(str(value)) <= _MAX_ABOUT}
         pixel = texts.get("pixel_um")
         self.pixel_um = float(pixel) if isinstance(pixel, int | float) and 0 < pixel < float("inf") else None
         arrays = self._arrays = store.arrays()

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from engines.cells import gather, open_recording
-from engines.errors import InputError
+from engines.errors import InputError, MissingExtraError
 from streamer.journal import record_dtype
-from streamer.recorder import Choice, Names
+from streamer.recorder import Choice, How, Names, record
 from streamer.recorder._series_file import SeriesFile
 from streamer.vocabulary import Reason
 from streamer.wire import Handed, Recording, Schema
@@ -91,6 +91,7 @@ def test_what_is_recorded_reads_back(tmp_path, ending, compression, dtype):
         assert back.skipped == {}
         about = back.about
         assert "not ground truth" in about["labels_are"]
+        assert "labels_are" in list(about)[:12]  # so many `cellgate info` shows
         assert (about["ended"], about["offered"], about["recorded"]) == ("end", "304", "304")
         assert about["info"] == '{"pixel_um":"0.34","operator":"é"}'
         assert about["ways"] == '["waste","left"]'
@@ -173,7 +174,16 @@ def test_what_is_damaged_or_lost_or_not_asked_for_is_counted(tmp_path):
     kept = np.flatnonzero((records["reason"] == 0) & Choice("sample", 0.5, 3).of_seqs(seqs))
     with open_recording(file.path) as back:
         assert [cell.facts["seq"] for cell in back] == kept.tolist()
+        assert back.about["offered_are"] == "kept"
+        assert back.about["recorded_are"] == "of these: a sample of 0.5, by seed 3"
     assert account["not_asked"] == 100 - len(kept)
+
+
+@pytest.mark.parametrize(("out", "missing"), [("r.h5", "h5py"), ("r.h5", "hdf5plugin"), ("r.zarr", "zarr")])
+def test_a_missing_library_is_named_before_anything_is_done(tmp_path, monkeypatch, out, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(MissingExtraError, match=r"cellgate\[files\]"):
+        record("ipc:///nowhere", Names(tmp_path / out), How(Choice("all")))
 
 
 def test_names_never_take_one_that_is_there(tmp_path):
