@@ -46,6 +46,7 @@ def run_command(
         precision=settings.engine.precision,
         threads=settings.engine.threads,
         ladder=settings.engine.ladder,
+        mode=settings.engine.mode,
         pin=settings.engine.pin,
         fallback=settings.engine.fallback,
     )

@@ -44,7 +44,7 @@ def take_snapshot(live: Live, number: int) -> Snapshot:
         classes=dict(zip(bundle.classes, live.class_totals.tolist(), strict=True)),
         ways=dict(zip(live.gates.ways, live.way_totals.tolist(), strict=True)),
         waiting=len(live.waiting),
-        in_flight=0 if live.batch is None else len(live.batch.slots),
+        in_flight=sum(len(batch.slots) for batch in live.batches),
         slots=live.pool.size,
         receivers=live.outlet.receivers,
         histograms=live.meters.data(),

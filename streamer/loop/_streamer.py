@@ -147,7 +147,6 @@ class _Loop:
         self._control = Control(live, sockets.control, self._sessions)
         self._telemetry = sockets.telemetry
         self._wakeup = wakeup
-        self._top = max(best)
         self._poller = zmq.Poller()
         self._poller.register(sockets.cells, zmq.POLLIN)
         self._poller.register(sockets.decisions, zmq.POLLIN)
@@ -177,7 +176,7 @@ class _Loop:
                     self._wakeup.clear()
                     self._control.arm(armed, "signal", "SIGUSR1" if armed else "SIGUSR2")
             self._drain()
-            return not self._dispatch.hung
+            return not self._dispatch.unanswered
         finally:
             gc.enable()
             gc.unfreeze()
@@ -193,7 +192,7 @@ class _Loop:
                 self._serve_recorder(live.recording)
         self._dispatch.collect()
         # Up to one full batch at a time, so that a flood of cells never keeps the engine waiting for its next batch.
-        self._intake.drain(self._top)
+        self._intake.drain(self._dispatch.top)
         if self._dispatch.start():
             self._dispatch.collect()  # a quick engine has answered already
         if live.series is not None:
@@ -205,7 +204,7 @@ class _Loop:
 
     def _timeout_ms(self) -> int:
         live = self._live
-        if (live.backlog and live.pool.free) or (live.batch is None and len(live.waiting)):
+        if (live.backlog and live.pool.free) or self._dispatch.can_start:
             return 0
         soonest = min(self._snapshot_at, self._heartbeat_at)
         if live.series is not None and live.series.sorting is not None:
@@ -236,7 +235,7 @@ class _Loop:
                 live.log.warning("receiver", f"receiver {name!r} fell silent and was dropped")
                 if not live.outlet.receivers and live.config.decision.disarm_without_sorter:
                     self._control.arm(False, "streamer", f"the last sorter, {name!r}, fell silent")
-        if now >= self._collect_at and live.batch is None and not len(live.waiting):
+        if now >= self._collect_at and not live.batches and not len(live.waiting):
             self._collect_at = now + GC_INTERVAL_NS
             gc.collect(1 if live.series is not None else 2)
 
@@ -258,13 +257,13 @@ class _Loop:
         while time.monotonic() < until:
             self._dispatch.collect(0.01)
             if receiving:
-                receiving = bool(self._intake.drain(self._top)) and time.monotonic() < receive_until
+                receiving = bool(self._intake.drain(self._dispatch.top)) and time.monotonic() < receive_until
             if live.recording is not None:
                 self._serve_recorder(live.recording)
             self._dispatch.start()
             if live.series is not None:
                 release(live, live.series)
-            if not receiving and live.batch is None and not len(live.waiting) and not live.backlog:
+            if not receiving and not live.batches and not len(live.waiting) and not live.backlog:
                 break
         self._dispatch.abandon(Reason.STOPPED)
         if live.series is not None:

@@ -3,6 +3,7 @@
 import tempfile
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,15 +24,18 @@ class ScriptedEngine:
     name = "scripted"
     ladder = (1, 2, 4, 8)
 
-    def __init__(self, bundle):
+    def __init__(self, bundle, capacity=1):
         self.bundle = bundle
+        self.capacity = capacity
+        self.most = 0
         self.delay_s = 0.0
         self.fail_submit = 0
         self.fail_collect = 0
         self.hanging = threading.Event()
         self.batches = 0
         self._wakeup = Wakeup()
-        self._batch = None
+        self._batches = deque()
+        self.closed = False
 
     def warm(self):
         return dict.fromkeys(self.ladder, WARM_S)
@@ -41,24 +45,30 @@ class ScriptedEngine:
 
     @property
     def ready(self):
-        return self._batch is None
+        return len(self._batches) < self.capacity
 
     def submit(self, frames):
         if self.fail_submit:
             self.fail_submit -= 1
             raise EngineError("scripted: told to fail at submit")
         self.batches += 1
-        self._batch = (frames.copy(), time.monotonic() + self.delay_s)
-        threading.Timer(self.delay_s, self._wakeup.set).start()
+        assert self.ready
+        # Each takes its time, whatever else is under way; a later one may be done before an earlier.
+        delay_s = self.delay_s * (1.5 if self.batches % 2 else 0.5) if self.capacity > 1 else self.delay_s
+        self._batches.append((frames.copy(), time.monotonic() + delay_s))
+        self.most = max(self.most, len(self._batches))
+        threading.Timer(delay_s, self._wakeup.set).start()
 
     def collect(self, timeout_s=0.0):
-        if self._batch is None or self.hanging.is_set():
+        if not self._batches or self.hanging.is_set():
             return None
-        frames, ready_at = self._batch
+        frames, ready_at = self._batches[0]
         if time.monotonic() < ready_at:
             return None
         self._wakeup.clear()
-        self._batch = None
+        self._batches.popleft()
+        if self._batches:
+            self._wakeup.set()  # that one may be done already
         if self.fail_collect:
             self.fail_collect -= 1
             raise EngineError("scripted: told to fail at collect")
@@ -72,6 +82,9 @@ class ScriptedEngine:
         return self._wakeup.fileno()
 
     def close(self):
+        while self.hanging.is_set():
+            time.sleep(0.01)
+        self.closed = True
         self._wakeup.close()
 
 
@@ -120,10 +133,10 @@ class Inside:
 
 
 @contextmanager
-def inside(bundle, **sections):
+def inside(bundle, capacity=1, **sections):
     """Run a streamer on a `ScriptedEngine` in a thread of this process."""
     with tempfile.TemporaryDirectory(prefix="cg-") as directory:
-        engine = ScriptedEngine(bundle)
+        engine = ScriptedEngine(bundle, capacity)
         running = Inside(directory, engine, sections)
         try:
             yield running
