@@ -48,11 +48,14 @@ class Choice:
         One line for logs and reports.
     fell
         Whether one that was preferred could not be built.
+    names
+        What to try when this one is out of order: first itself, then the others that may take its place, in order.
     """
 
     engine: Engine
     reason: str
     fell: bool = False
+    names: tuple[str, ...] = ()
 
 
 def open_engine(
@@ -136,7 +139,9 @@ def choose_engine(
                 raise
             refused.append(f"{candidate} failed: {error}")
         else:
-            return Choice(engine, f"{candidate}, {'; '.join((reason, *refused))}", fell=bool(refused))
+            others = names[place:] + names[: place - 1] if may_fall else ()
+            why = f"{candidate}, {'; '.join((reason, *refused))}"
+            return Choice(engine, why, fell=bool(refused), names=(candidate, *others))
     raise AssertionError("no names")  # _names gives one at least
 
 

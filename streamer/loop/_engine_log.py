@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from streamer.loop._live import Live
 
-What = Literal["fault", "hangs", "answers again", "rebuilding", "not rebuilt", "rebuilt", "freed"]
+What = Literal["fault", "hangs", "answers again", "rebuilding", "not rebuilt", "rebuilt"]
 
 FAULT_EVENTS_NS = 100_000_000
 """Faults are events at most this often: an engine may fail a thousand batches a second."""
@@ -31,6 +31,9 @@ def tell_engine(live: Live, what: What, why: str) -> None:
             "what": what,
             "why": why,
             "engine": live.engine.name,
+            "bundle": live.engine.bundle.manifest.name,
+            "bundle_sha256": live.engine.bundle.sha256,
+            "code": live.series.deciders.code,
             "faults": live.engine_health.faults,
         },
     )

@@ -99,6 +99,8 @@ class Live:
     """Closed series, and what was received outside of any."""
     class_totals: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     way_totals: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    decided_by: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Cells of closed series by the bundle (name, hash) that decided."""
     last_account: Account = field(default_factory=Account)
     last_journal: JournalHealth = field(default_factory=JournalHealth)
     started_ns: int = field(default_factory=time.time_ns)

@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from streamer.config import Config
 from streamer.decision import Gates, Outlet, check_abstention, with_gating_file
 from streamer.ingest import SlotPool, WaitingLine
 from streamer.loop._awake import Awake
+from streamer.loop._building import Build, engine_for
 from streamer.loop._control import Control
 from streamer.loop._dispatch import Dispatch
+from streamer.loop._engines import Engines
 from streamer.loop._intake import Intake
 from streamer.loop._live import Live
 from streamer.loop._log import logger
@@ -58,6 +61,10 @@ class Streamer:
         Called once everything is bound and warm.
     outlet
         What decisions go out by; another one can watch them go.
+    build
+        Builds other engines while it runs; by default as the configuration says.
+    names
+        Engines in order of preference, beginning with the one given; see `engines.backends.Choice`.
 
     Raises
     ------
@@ -73,9 +80,13 @@ class Streamer:
         on_ready: Callable[[], None] | None = None,
         *,
         outlet: Callable[[zmq.Socket[bytes], float], Outlet] = Outlet,
+        build: Build | None = None,
+        names: tuple[str, ...] = (),
     ) -> None:
         self._config = config = with_gating_file(config)
         self._engine = engine
+        self._build: Build = partial(engine_for, config) if build is None else build
+        self._names = names
         check_abstention(config.decision, engine.bundle.manifest)
         self._gates = Gates(config.gate, engine.bundle.manifest)
         check_ways(config, self._gates.ways)
@@ -108,7 +119,8 @@ class Streamer:
 
         Returns
         -------
-        Whether the engine answers: one that hangs cannot be closed, and the caller must end without it.
+        Whether all engines answer: one that hangs cannot be closed, and the caller must end without it. Those that
+        were built in the meantime are closed.
         """
         section = self._config.streamer
         best = self._engine.warm()
@@ -130,7 +142,8 @@ class Streamer:
         )
         with self._sockets:
             try:
-                return _Loop(live, best, self._sockets, self._wakeup).run(self._wishes, self._on_ready)
+                loop = _Loop(live, best, self._sockets, self._wakeup, self._build, self._names)
+                return loop.run(self._wishes, self._on_ready)
             finally:
                 live.awake.release()
                 self._wakeup.close()
@@ -139,7 +152,15 @@ class Streamer:
 class _Loop:
     """The event loop and its timers."""
 
-    def __init__(self, live: Live, best: dict[int, float], sockets: Sockets, wakeup: Wakeup) -> None:
+    def __init__(
+        self,
+        live: Live,
+        best: dict[int, float],
+        sockets: Sockets,
+        wakeup: Wakeup,
+        build: Build,
+        names: tuple[str, ...],
+    ) -> None:
         self._live = live
         self._sessions = Sessions(live)
         self._intake = Intake(live, self._sessions)
@@ -153,8 +174,8 @@ class _Loop:
         self._poller.register(sockets.control, zmq.POLLIN)
         if sockets.recording is not None:
             self._poller.register(sockets.recording, zmq.POLLIN)
-        self._poller.register(live.engine.fileno(), zmq.POLLIN)
         self._poller.register(wakeup.fileno(), zmq.POLLIN)
+        self._engines = Engines(live, self._dispatch, build, names, self._poller)
         self._decisions_socket, self._control_socket = sockets.decisions, sockets.control
         self._recording_socket = sockets.recording
         self._snapshots = 0
@@ -176,7 +197,7 @@ class _Loop:
                     self._wakeup.clear()
                     self._control.arm(armed, "signal", "SIGUSR1" if armed else "SIGUSR2")
             self._drain()
-            return not self._dispatch.unanswered
+            return self._engines.close()
         finally:
             gc.enable()
             gc.unfreeze()
@@ -191,6 +212,7 @@ class _Loop:
             elif key is self._recording_socket and live.recording is not None:
                 self._serve_recorder(live.recording)
         self._dispatch.collect()
+        self._engines.step(time.monotonic_ns())
         # Up to one full batch at a time, so that a flood of cells never keeps the engine waiting for its next batch.
         self._intake.drain(self._dispatch.top)
         if self._dispatch.start():

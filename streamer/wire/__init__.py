@@ -43,6 +43,7 @@ from streamer.wire._recording import Ended, Frames, Handed, Record, Recording, S
 from streamer.wire._records import DECISION, NO_CLASS, NO_DEADLINE_SLACK, NO_GATE
 from streamer.wire._schema import schema_hash
 from streamer.wire._snapshot import (
+    BundleCount,
     HistogramData,
     JournalHealth,
     RecordingHealth,
@@ -61,6 +62,7 @@ __all__ = [
     "PROTOCOL_VERSION",
     "Accepted",
     "Ask",
+    "BundleCount",
     "CellFrames",
     "CellsHeader",
     "Change",

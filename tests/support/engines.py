@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.backends import Predictions, Wakeup
+from engines.backends import Choice, Predictions, Wakeup
 from engines.errors import EngineError
 from streamer.config import parse_config
 from streamer.loop import Streamer
@@ -21,10 +21,10 @@ WARM_S = 0.0005
 class ScriptedEngine:
     """Answers as the toy bundle does, after `delay_s`; raises or hangs when told so."""
 
-    name = "scripted"
     ladder = (1, 2, 4, 8)
 
-    def __init__(self, bundle, capacity=1):
+    def __init__(self, bundle, capacity=1, name="scripted"):
+        self.name = name
         self.bundle = bundle
         self.capacity = capacity
         self.most = 0
@@ -91,7 +91,7 @@ class ScriptedEngine:
 class Inside:
     """A streamer in a thread: its endpoints, its engine, and its journals."""
 
-    def __init__(self, directory, engine, sections):
+    def __init__(self, directory, engine, sections, build, names):
         self.engine = engine
         self.journals = Path(directory) / "journals"
         tree = {
@@ -113,7 +113,7 @@ class Inside:
         )
         self.healthy = None
         ready = threading.Event()
-        self._streamer = Streamer(config, engine, ready.set)
+        self._streamer = Streamer(config, engine, ready.set, build=build, names=names)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
         assert ready.wait(20)
@@ -132,12 +132,37 @@ class Inside:
         return self.journals / f"{series}.journal"
 
 
+def no_other(bundle, names):
+    """There is no other engine."""
+    raise EngineError("scripted: there is no other")
+
+
+class Shop:
+    """Where a streamer gets other engines from: keeps all it has built, in `built`, and what it was asked for."""
+
+    def __init__(self, *, capacity=1, takes_s=0.0):
+        self.capacity, self.takes_s = capacity, takes_s
+        self.built, self.asked = [], []
+        self.broken = set()
+        """Names of engines that cannot be built."""
+
+    def __call__(self, bundle, names):
+        self.asked.append(names)
+        time.sleep(self.takes_s)
+        for place, name in enumerate(names):
+            if name not in self.broken:
+                engine = ScriptedEngine(bundle, self.capacity, name)
+                self.built.append(engine)
+                return Choice(engine, name, place > 0, names[place:] + names[:place])
+        raise EngineError(f"scripted: cannot build {', '.join(names)}")
+
+
 @contextmanager
-def inside(bundle, capacity=1, **sections):
-    """Run a streamer on a `ScriptedEngine` in a thread of this process."""
+def inside(bundle, capacity=1, build=no_other, names=("scripted",), **sections):
+    """Run a streamer on a `ScriptedEngine` in a thread of this process; `build` is where it gets others from."""
     with tempfile.TemporaryDirectory(prefix="cg-") as directory:
         engine = ScriptedEngine(bundle, capacity)
-        running = Inside(directory, engine, sections)
+        running = Inside(directory, engine, sections, build, names)
         try:
             yield running
         finally:
