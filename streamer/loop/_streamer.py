@@ -30,6 +30,7 @@ from streamer.loop._sessions import Sessions
 from streamer.loop._settle import release
 from streamer.loop._snapshots import take_snapshot
 from streamer.loop._sockets import Sockets
+from streamer.loop._swaps import Swaps
 from streamer.loop._way_rules import check_ways
 from streamer.recorder import Handover
 from streamer.vocabulary import Reason
@@ -165,7 +166,6 @@ class _Loop:
         self._sessions = Sessions(live)
         self._intake = Intake(live, self._sessions)
         self._dispatch = Dispatch(live, best)
-        self._control = Control(live, sockets.control, self._sessions)
         self._telemetry = sockets.telemetry
         self._wakeup = wakeup
         self._poller = zmq.Poller()
@@ -176,6 +176,8 @@ class _Loop:
             self._poller.register(sockets.recording, zmq.POLLIN)
         self._poller.register(wakeup.fileno(), zmq.POLLIN)
         self._engines = Engines(live, self._dispatch, build, names, self._poller)
+        self._swaps = Swaps(live, self._dispatch, self._engines, self._sessions, sockets.control)
+        self._control = Control(live, sockets.control, self._sessions, self._swaps)
         self._decisions_socket, self._control_socket = sockets.decisions, sockets.control
         self._recording_socket = sockets.recording
         self._snapshots = 0
@@ -213,6 +215,7 @@ class _Loop:
                 self._serve_recorder(live.recording)
         self._dispatch.collect()
         self._engines.step(time.monotonic_ns())
+        self._swaps.step()
         # Up to one full batch at a time, so that a flood of cells never keeps the engine waiting for its next batch.
         self._intake.drain(self._dispatch.top)
         if self._dispatch.start():
@@ -271,6 +274,7 @@ class _Loop:
         live = self._live
         live.stopping = True
         self._wakeup.clear()
+        self._swaps.stop()
         logger.info("stopping: deciding what was received")
         until = time.monotonic() + DRAIN_S
         # What has arrived before the stop is received; a sender that goes on sending is cut off after a second.

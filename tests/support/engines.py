@@ -13,7 +13,6 @@ from engines.backends import Choice, Predictions, Wakeup
 from engines.errors import EngineError
 from streamer.config import parse_config
 from streamer.loop import Streamer
-from tests.support.toy import LEVELS
 
 WARM_S = 0.0005
 
@@ -27,6 +26,7 @@ class ScriptedEngine:
         self.name = name
         self.bundle = bundle
         self.capacity = capacity
+        self._levels = np.array([bundle.manifest.training["levels"]], np.float32)
         self.most = 0
         self.delay_s = 0.0
         self.fail_submit = 0
@@ -73,7 +73,7 @@ class ScriptedEngine:
             self.fail_collect -= 1
             raise EngineError("scripted: told to fail at collect")
         means = frames.mean(axis=(2, 3)).astype(np.float32)
-        logits = -((means[:, :1] - np.array([LEVELS], np.float32)) ** 2) / 1e4
+        logits = -((means[:, :1] - self._levels) ** 2) / 1e4
         probabilities = np.exp(logits - logits.max(1, keepdims=True))
         probabilities /= probabilities.sum(1, keepdims=True)
         return Predictions(probabilities.astype(np.float32), means, means, max(self.delay_s, WARM_S))
