@@ -43,6 +43,7 @@ def engine_for(config: Config, bundle: Bundle, names: Sequence[str] = ()) -> Cho
         mode=section.mode,
         pin=section.pin,
         fallback=section.fallback,
+        devices=section.devices,
     )
 
 

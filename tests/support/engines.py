@@ -158,14 +158,15 @@ class Shop:
 
 
 @contextmanager
-def inside(bundle, capacity=1, build=no_other, names=("scripted",), **sections):
-    """Run a streamer on a `ScriptedEngine` in a thread of this process; `build` is where it gets others from."""
+def inside(bundle, capacity=1, build=no_other, names=("scripted",), given=None, **sections):
+    """Run a streamer on a `ScriptedEngine`, or the one given, in a thread; `build` is where it gets others from."""
     with tempfile.TemporaryDirectory(prefix="cg-") as directory:
-        engine = ScriptedEngine(bundle, capacity)
+        engine = ScriptedEngine(bundle, capacity) if given is None else given
         running = Inside(directory, engine, sections, build, names)
         try:
             yield running
         finally:
-            running.engine.hanging.clear()
+            for member in getattr(engine, "members", (engine,)):
+                member.hanging.clear()
             running.stop()
             engine.close()

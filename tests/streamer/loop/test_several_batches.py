@@ -5,10 +5,11 @@ import time
 import numpy as np
 import pytest
 
+from engines.backends import Choice, MultiEngine
 from streamer.client import CellSender
 from streamer.journal import read_journal
 from streamer.vocabulary import Reason
-from tests.support.engines import inside
+from tests.support.engines import ScriptedEngine, inside
 from tests.support.talk import TOY_SCHEMA, Listening, check_account, send_toy
 
 
@@ -73,3 +74,48 @@ def test_an_engine_in_throughput_mode_decides_a_series(start_streamer):
     assert totals.account.kept == 12_800 - 200 * 22
     seqs = read_journal(streamer.journal("throughput")).decisions["seq"].astype(np.int64)
     assert (np.diff(seqs) == 1).all()
+
+
+class TwoScripted(MultiEngine):
+    """Two scripted engines as one."""
+
+    def __init__(self, bundle):
+        self.members = ScriptedEngine(bundle, name="first"), ScriptedEngine(bundle, name="second")
+        super().__init__(self.members)
+
+
+def test_two_devices_share_the_work_and_one_that_breaks_leaves_it_to_the_other(toy_bundle):
+    engine = TwoScripted(toy_bundle)
+    first, second = engine.members
+    first.delay_s, second.delay_s = 0.004, 0.008
+    with inside(toy_bundle, given=engine) as streamer, CellSender(streamer.cells) as sender:
+        sender.start("devices", TOY_SCHEMA)
+        pass_by(sender, 100)
+        assert min(first.batches, second.batches) > 10
+        first.fail_collect = 1000
+        pass_by(sender, 100)
+        totals = sender.end()
+        check_account(totals, streamer.journal("devices"))
+        decisions = read_journal(streamer.journal("devices")).decisions
+    assert (np.diff(decisions["seq"].astype(np.int64)) == 1).all()
+    assert totals.account.not_kept.keys() == {"engine_fault"}
+    assert totals.account.not_kept["engine_fault"] <= 3 * 8
+    assert first.fail_collect == 997
+
+
+def test_when_all_devices_are_out_all_are_built_anew(toy_bundle):
+    engine, built = TwoScripted(toy_bundle), []
+
+    def build(bundle, names):
+        built.append(TwoScripted(bundle))
+        return Choice(built[-1], "anew", names=names)
+
+    with inside(toy_bundle, given=engine, build=build) as streamer, CellSender(streamer.cells) as sender:
+        sender.start("anew", TOY_SCHEMA)
+        for member in engine.members:
+            member.fail_submit = 1000
+        pass_by(sender, 100)
+        totals = sender.end()
+        check_account(totals, streamer.journal("anew"))
+    assert len(built) == 1
+    assert totals.account.kept > 0
