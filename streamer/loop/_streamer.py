@@ -170,6 +170,7 @@ class _Loop:
         self._wakeup = wakeup
         self._poller = zmq.Poller()
         self._poller.register(sockets.cells, zmq.POLLIN)
+        self._listening = True
         self._poller.register(sockets.decisions, zmq.POLLIN)
         self._poller.register(sockets.control, zmq.POLLIN)
         if sockets.recording is not None:
@@ -206,6 +207,7 @@ class _Loop:
 
     def _turn(self) -> None:
         live = self._live
+        self._listen()
         for key, _ in self._poller.poll(self._timeout_ms()):
             if key is self._decisions_socket:
                 self._serve_receivers()
@@ -226,6 +228,18 @@ class _Loop:
         if live.series is not None or live.closing:
             self._sessions.advance(now)
         self._timers(now)
+
+    def _listen(self) -> None:
+        """Wake up for cells only while they can be taken: waiting ones would keep the loop turning for nothing."""
+        live = self._live
+        wanted = not live.backlog or live.pool.free > 0
+        if wanted is self._listening:
+            return
+        self._listening = wanted
+        if wanted:
+            self._poller.register(live.cells_socket, zmq.POLLIN)
+        else:
+            self._poller.unregister(live.cells_socket)
 
     def _timeout_ms(self) -> int:
         live = self._live

@@ -32,7 +32,7 @@ class ScriptedEngine:
         self.fail_submit = 0
         self.fail_collect = 0
         self.hanging = threading.Event()
-        self.batches = 0
+        self.batches = self.looks = 0
         self._wakeup = Wakeup()
         self._batches = deque()
         self.closed = False
@@ -60,6 +60,7 @@ class ScriptedEngine:
         threading.Timer(delay_s, self._wakeup.set).start()
 
     def collect(self, timeout_s=0.0):
+        self.looks += 1
         if not self._batches or self.hanging.is_set():
             return None
         frames, ready_at = self._batches[0]
@@ -91,7 +92,7 @@ class ScriptedEngine:
 class Inside:
     """A streamer in a thread: its endpoints, its engine, and its journals."""
 
-    def __init__(self, directory, engine, sections, build, names):
+    def __init__(self, directory, engine, sections, build, names, slots):
         self.engine = engine
         self.journals = Path(directory) / "journals"
         tree = {
@@ -100,6 +101,7 @@ class Inside:
                 **{name: f"ipc://{directory}/{name}" for name in ("cells", "decisions", "telemetry", "control")},
                 "journal": str(self.journals),
                 "heartbeat_s": 0.3,
+                "slots": slots,
             },
             "gate": [
                 {"name": "bright", "way": "left", "where": {"bright": {"min": 0.5}}},
@@ -158,11 +160,11 @@ class Shop:
 
 
 @contextmanager
-def inside(bundle, capacity=1, build=no_other, names=("scripted",), given=None, **sections):
+def inside(bundle, capacity=1, build=no_other, names=("scripted",), given=None, slots=4096, **sections):
     """Run a streamer on a `ScriptedEngine`, or the one given, in a thread; `build` is where it gets others from."""
     with tempfile.TemporaryDirectory(prefix="cg-") as directory:
         engine = ScriptedEngine(bundle, capacity) if given is None else given
-        running = Inside(directory, engine, sections, build, names)
+        running = Inside(directory, engine, sections, build, names, slots)
         try:
             yield running
         finally:

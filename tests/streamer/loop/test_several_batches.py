@@ -76,6 +76,19 @@ def test_an_engine_in_throughput_mode_decides_a_series(start_streamer):
     assert (np.diff(seqs) == 1).all()
 
 
+def test_a_loop_whose_slots_are_full_sleeps_until_the_engine_answers(toy_bundle):
+    with inside(toy_bundle, slots=64) as streamer, CellSender(streamer.cells) as sender:
+        streamer.engine.delay_s = 0.02
+        sender.start("full", TOY_SCHEMA)
+        for _ in range(50):  # 400 cells at once, into 64 slots
+            send_toy(sender, np.full(8, 1))
+        totals = sender.end()
+        check_account(totals, streamer.journal("full"))
+        assert totals.account.kept == 400
+        # Turning at full speed it would look some thousand times per batch.
+        assert streamer.engine.looks < 20 * streamer.engine.batches
+
+
 class TwoScripted(MultiEngine):
     """Two scripted engines as one."""
 
