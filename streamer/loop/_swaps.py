@@ -16,6 +16,7 @@ from streamer.loop._engines import Engines
 from streamer.loop._live import Live
 from streamer.loop._log import logger
 from streamer.loop._operators import refused, tell_operator
+from streamer.loop._recording import describe_series
 from streamer.loop._sessions import Sessions
 from streamer.loop._swap import Prepared, Situation, gates_for, prepare
 from streamer.wire import Refused, Swap, Swapped, Swapping
@@ -141,6 +142,8 @@ class Swaps:
             },
         )
         live.outlet.change_legend(self._sessions.legend(series))
+        if live.recording is not None:
+            live.recording.describe(describe_series(live, live.recording, series))
 
     def _refuse(self, why: Refused) -> None:
         if self._prepared is not None:

@@ -65,6 +65,7 @@ class ScriptedEngine:
             return None
         frames, ready_at = self._batches[0]
         if time.monotonic() < ready_at:
+            self._wakeup.clear()  # of a batch before it; its own is still to come
             return None
         self._wakeup.clear()
         self._batches.popleft()
