@@ -8,7 +8,8 @@ from engines.backends._keep_busy import keep_busy
 from engines.backends._ladder_engine import LadderEngine
 from engines.backends._lanes import Done, Lane, Outputs, Worker, WorkerLane
 from engines.backends._measure_ladder import CANDIDATES, measure_ladder, paying
-from engines.backends._open import ENGINES, Arithmetic, Choice, Ladder, choose_engine, open_engine
+from engines.backends._multi import MultiEngine, one_per_device
+from engines.backends._open import ENGINES, Arithmetic, Choice, Devices, Ladder, choose_engine, open_engine
 from engines.backends._wakeup import Wakeup
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "OUTPUTS",
     "Arithmetic",
     "Choice",
+    "Devices",
     "Done",
     "Engine",
     "Frames",
@@ -25,6 +27,7 @@ __all__ = [
     "LadderEngine",
     "Lane",
     "Mode",
+    "MultiEngine",
     "Outputs",
     "Predictions",
     "Shape",
@@ -41,6 +44,7 @@ __all__ = [
     "no_gpu",
     "no_tensorrt",
     "no_torch_cuda",
+    "one_per_device",
     "open_engine",
     "paying",
     "threads_for",

@@ -37,10 +37,18 @@ class LadderEngine:
         By rung, each rung with the same number of lanes, which is the engine's `capacity`.
     release
         Called once at the end, when nothing is under way.
+    inline
+        Whether the calling thread may run batches that are so quick that handing them over would cost more.
     """
 
     def __init__(
-        self, bundle: Bundle, name: str, lanes: Mapping[int, Sequence[Lane]], release: Callable[[], None] | None = None
+        self,
+        bundle: Bundle,
+        name: str,
+        lanes: Mapping[int, Sequence[Lane]],
+        release: Callable[[], None] | None = None,
+        *,
+        inline: bool = True,
     ) -> None:
         self._bundle, self._name = bundle, name
         # Kept beside the bundle, which makes them anew each time: a lone cell waits for every microsecond.
@@ -52,7 +60,7 @@ class LadderEngine:
         self._free = deque(range(self._capacity))
         self._running: deque[_Batch] = deque()
         self._closed = False
-        self._inline: set[int] = set()
+        self._may_inline, self._inline = inline, set[int]()
         self._wakeup = Wakeup()
         # That a batch is over and the word of it are one: between them the loop would clear a word that comes later.
         self._lock = threading.Lock()
@@ -95,7 +103,7 @@ class LadderEngine:
                 times.append(predictions.seconds)
             best[rung] = min(times)
             # With several under way the others would wait for the one that the calling thread runs.
-            if best[rung] < INLINE_BELOW_S and self._capacity == 1:
+            if best[rung] < INLINE_BELOW_S and self._capacity == 1 and self._may_inline:
                 self._inline.add(rung)
         return best
 

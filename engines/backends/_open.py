@@ -22,6 +22,9 @@ Arithmetic = Literal["fp32", "fp16", "int8"]
 
 Ladder = Sequence[int] | Literal["auto"]
 
+Devices = Sequence[int] | Literal["all"]
+"""Numbers of GPUs. None at all: the first one there is."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -31,6 +34,7 @@ class Options:
     threads: int
     mode: Mode
     pin: bool | None
+    devices: Devices = ()
 
 
 Opener = Callable[[Bundle, Options, Sequence[int]], Engine]
@@ -48,11 +52,14 @@ class Choice:
         One line for logs and reports.
     fell
         Whether one that was preferred could not be built.
+    names
+        What to try when this one is out of order: first itself, then the others that may take its place, in order.
     """
 
     engine: Engine
     reason: str
     fell: bool = False
+    names: tuple[str, ...] = ()
 
 
 def open_engine(
@@ -82,6 +89,7 @@ def choose_engine(
     mode: Mode = "latency",
     pin: bool | None = None,
     fallback: bool = False,
+    devices: Devices = (),
     openers: Mapping[str, Opener] | None = None,
 ) -> Choice:
     """Build an engine for `bundle` and say why this one.
@@ -104,6 +112,8 @@ def choose_engine(
         `latency`, or `throughput` for callers that keep `Engine.capacity` batches under way.
     fallback
         Whether `auto` may take the next engine when its first choice cannot be built. A list always may.
+    devices
+        GPUs to have an engine on each of, behind one interface; engines on the CPU take no notice.
     openers
         What builds the engines, by name; for tests.
 
@@ -116,7 +126,7 @@ def choose_engine(
     EngineError, MissingExtraError
         The engine (of several, the last) cannot be built.
     """
-    options = Options(precision, threads, mode, pin)
+    options = Options(precision, threads, mode, pin, devices)
     names = _names(name)
     if names == ("auto",):
         names, reason = _preferred(precision)
@@ -136,7 +146,9 @@ def choose_engine(
                 raise
             refused.append(f"{candidate} failed: {error}")
         else:
-            return Choice(engine, f"{candidate}, {'; '.join((reason, *refused))}", fell=bool(refused))
+            others = names[place:] + names[: place - 1] if may_fall else ()
+            why = f"{candidate}, {'; '.join((reason, *refused))}"
+            return Choice(engine, why, fell=bool(refused), names=(candidate, *others))
     raise AssertionError("no names")  # _names gives one at least
 
 
@@ -206,8 +218,13 @@ def _onnxruntime(bundle: Bundle, options: Options, ladder: Sequence[int]) -> Eng
 
 def _torch(bundle: Bundle, options: Options, ladder: Sequence[int]) -> Engine:
     # By name, as the live path must not depend on PyTorch and ONNX unless a configuration asks for them.
-    engine: Engine = import_module("engines.pytorch").TorchEngine(
-        bundle, precision=options.precision, threads=options.threads, ladder=ladder, mode=options.mode
+    engine: Engine = import_module("engines.pytorch").open_torch(
+        bundle,
+        precision=options.precision,
+        threads=options.threads,
+        ladder=ladder,
+        mode=options.mode,
+        gpus=options.devices,
     )
     return engine
 
@@ -219,7 +236,7 @@ def _tensorrt(bundle: Bundle, options: Options, ladder: Sequence[int]) -> Engine
     if no_tensorrt() is not None:
         raise MissingExtraError("the TensorRT engine", "gpu")
     engine: Engine = import_module("engines.tensorrt").open_tensorrt(
-        bundle, precision=options.precision, ladder=tuple(ladder)
+        bundle, precision=options.precision, ladder=tuple(ladder), gpus=options.devices or (0,)
     )
     return engine
 

@@ -53,6 +53,10 @@ class TorchEngine(LadderEngine):
         the CPU both modes are the same.
     device
         `auto` takes the GPU if PyTorch can use one.
+    gpu
+        Its number; by default the one that is current.
+    inline
+        See `LadderEngine`.
 
     Raises
     ------
@@ -73,6 +77,8 @@ class TorchEngine(LadderEngine):
         ladder: Sequence[int] = DEFAULT_LADDER,
         mode: Mode = "latency",
         device: Device = "auto",
+        gpu: int | None = None,
+        inline: bool = True,
     ) -> None:
         if find_spec("torch") is None or find_spec("onnx") is None:
             raise MissingExtraError("the PyTorch engine", "torch")
@@ -81,7 +87,7 @@ class TorchEngine(LadderEngine):
         from engines.pytorch._graph import read_graph
 
         rungs = check_ladder(ladder)
-        place = _device(device)
+        place = _device(device, gpu)
         graph = read_graph(bundle, "int8" if precision == "int8" else "fp32")
         half = precision == "fp16"
         worker = Worker("pytorch")
@@ -89,9 +95,10 @@ class TorchEngine(LadderEngine):
             if place.type == "cuda":
                 from engines.pytorch._cuda import cuda_lanes
 
-                lanes: dict[int, list[Lane]] = cuda_lanes(
-                    bundle, graph, rungs, worker, place, half=half, slots=2 if mode == "throughput" else 1
-                )
+                with torch.cuda.device(place):
+                    lanes: dict[int, list[Lane]] = cuda_lanes(
+                        bundle, graph, rungs, worker, place, half=half, slots=2 if mode == "throughput" else 1
+                    )
                 what = torch.cuda.get_device_name(place)
             else:
                 torch.set_num_threads(threads_for("latency", threads))
@@ -104,17 +111,19 @@ class TorchEngine(LadderEngine):
             worker.close()
             raise
         name = f"torch {torch.__version__.split('+')[0]} {what} {precision}"
-        super().__init__(bundle, name, lanes, partial(_release, worker, place))
+        super().__init__(bundle, name, lanes, partial(_release, worker, place), inline=inline)
 
 
-def _device(wanted: Device) -> torch.device:
+def _device(wanted: Device, gpu: int | None) -> torch.device:
     import torch
 
     if wanted == "cpu":
         return torch.device("cpu")
     if torch.cuda.is_available():
-        return torch.device("cuda", torch.cuda.current_device())
-    if wanted == "auto":
+        if gpu is not None and not 0 <= gpu < torch.cuda.device_count():
+            raise EngineError(f"GPU {gpu}: there are {torch.cuda.device_count()}, numbered from 0")
+        return torch.device("cuda", torch.cuda.current_device() if gpu is None else gpu)
+    if wanted == "auto" and gpu is None:
         return torch.device("cpu")
     built = torch.version.cuda
     if built is None:

@@ -5,13 +5,11 @@ from engines.tensorrt._device import DeviceFacts, devices
 from engines.tensorrt._engine import TensorRtEngine
 from engines.tensorrt._graph import TrtPrecision
 from engines.tensorrt._half import half_inside
-from engines.tensorrt._multi import MultiEngine
 from engines.tensorrt._open import open_tensorrt
 from engines.tensorrt._plan import Plan, PlanKey
 
 __all__ = [
     "DeviceFacts",
-    "MultiEngine",
     "Plan",
     "PlanKey",
     "TensorRtEngine",

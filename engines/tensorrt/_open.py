@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from engines.backends import Engine
+from engines.backends import Devices, Engine, one_per_device
 from engines.bundle import Bundle
-from engines.errors import InputError
 from engines.tensorrt._build import GPU_LADDER, build_plan
+from engines.tensorrt._device import devices
 from engines.tensorrt._engine import TensorRtEngine, Wait
 from engines.tensorrt._graph import TrtPrecision
-from engines.tensorrt._multi import MultiEngine
 from engines.tensorrt._progress import Progress
 
 
@@ -19,7 +16,7 @@ def open_tensorrt(
     *,
     precision: TrtPrecision = "fp16",
     ladder: tuple[int, ...] = GPU_LADDER,
-    gpus: Sequence[int] = (0,),
+    gpus: Devices = (0,),
     wait: Wait = "block",
     graphs: bool = True,
     refittable: bool = False,
@@ -29,15 +26,9 @@ def open_tensorrt(
 
     Raises what `build_plan` and `TensorRtEngine` raise, and `InputError` for no or a repeated GPU.
     """
-    if not gpus or len(set(gpus)) != len(gpus):
-        raise InputError("TensorRT", "gpus", list(gpus), "one or more different GPUs")
-    engines: list[TensorRtEngine] = []
-    try:
-        for device in gpus:
-            plan = build_plan(bundle, precision, ladder, device=device, refittable=refittable, progress=progress)
-            engines.append(TensorRtEngine(bundle, plan, device=device, wait=wait, graphs=graphs))
-    except BaseException:
-        for engine in engines:
-            engine.close()
-        raise
-    return engines[0] if len(engines) == 1 else MultiEngine(engines)
+
+    def open_one(gpu: int) -> Engine:
+        plan = build_plan(bundle, precision, ladder, device=gpu, refittable=refittable, progress=progress)
+        return TensorRtEngine(bundle, plan, device=gpu, wait=wait, graphs=graphs)
+
+    return one_per_device(tuple(facts.ordinal for facts in devices()) if gpus == "all" else gpus, open_one)

@@ -28,6 +28,7 @@ from streamer.cli.report import report_command
 from streamer.cli.run import run_command
 from streamer.cli.send import send_command
 from streamer.cli.simulate_sort import simulate_sort_command
+from streamer.cli.swap import swap_command
 from streamer.cli.verify import verify_command
 from streamer.cli.watch import watch_command
 
@@ -77,6 +78,7 @@ app.command("watch")(watch_command)
 app.command("observe")(observe_command)
 app.command("record")(record_command)
 app.add_typer(ctl_app, name="ctl")
+app.command("swap")(swap_command)
 app.add_typer(journal_app, name="journal")
 app.command("report")(report_command)
 app.command("bundle")(bundle_command)

@@ -104,11 +104,12 @@ def _change(
     secret_key: Path | None,
 ) -> None:
     with Controller(to, server_key=server_key, secret_key=secret_key) as controller:
-        done = controller.change(changes, author=author or _user(), reason=reason)
+        done = controller.change(changes, author=author or user_name(), reason=reason)
     typer.echo(f"change {done.number} made; {done.state}")
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Return who gives the command."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name, as in many containers

@@ -16,7 +16,18 @@ from rich.table import Table
 from rich.text import Text
 
 from engines.errors import InputError
-from streamer.journal import NO_DEADLINE, Journal, Records, Summary, cut_torn_tail, label_of, read_journal, summarize
+from streamer.journal import (
+    NO_DEADLINE,
+    Journal,
+    JournalDecider,
+    Records,
+    Summary,
+    cut_torn_tail,
+    deciders_of,
+    label_of,
+    read_journal,
+    summarize,
+)
 
 app = typer.Typer(name="journal", help="Look into, check and add up journals.", no_args_is_help=True)
 
@@ -48,8 +59,9 @@ def show(
         first = DEFAULT_ROWS
     shown = _ends(records, first, last)
     if json:
+        deciders = deciders_of(journal)
         for record in shown:
-            typer.echo(msgspec.json.encode(_as_dict(journal, record)).decode())
+            typer.echo(msgspec.json.encode(_as_dict(journal, record, deciders)).decode())
         return
     _print_decisions(journal, shown)
     if len(shown) < len(records):
@@ -110,8 +122,8 @@ def _ends(rows: Any, first: int | None, last: int | None) -> Any:
     return np.concatenate([rows[:head], rows[tail:]]) if isinstance(rows, np.ndarray) else rows[:head] + rows[tail:]
 
 
-def _as_dict(journal: Journal, record: Any) -> dict[str, object]:
-    header = journal.header
+def _as_dict(journal: Journal, record: Any, deciders: dict[int, JournalDecider]) -> dict[str, object]:
+    header, decider = journal.header, deciders.get(int(record["bundle"]))
     slack, probabilities = int(record["slack_ns"]), record["probabilities"].tolist()
     return {
         "seq": int(record["seq"]),
@@ -126,6 +138,8 @@ def _as_dict(journal: Journal, record: Any) -> dict[str, object]:
         "way": _name(header.ways, int(record["way"])),
         "reason": _name(header.reasons, int(record["reason"])),
         "bundle": int(record["bundle"]),
+        "bundle_sha256": None if decider is None else decider.bundle_sha256,
+        "engine": None if decider is None else decider.engine,
     }
 
 
@@ -140,8 +154,9 @@ def _print_decisions(journal: Journal, records: Records) -> None:
         table.add_column(column, justify="right", no_wrap=True)
     for column in ("class", "gate", "way", "reason"):
         table.add_column(column, overflow="fold")
+    deciders = deciders_of(journal)
     for record in records:
-        row = _as_dict(journal, record)
+        row = _as_dict(journal, record, deciders)
         arrival_s = (int(record["arrival_ns"]) - journal.header.started_monotonic_ns) / 1e9
         chosen = int(record["class_"])
         p = f"{record['probabilities'][chosen]:.3f}" if 0 <= chosen < len(record["probabilities"]) else "-"
@@ -165,6 +180,7 @@ def _print_summary(journal: Journal, result: Summary) -> None:
         **{f"not kept: {name}": count for name, count in account.not_kept.items()},
         **{f"way: {name}": count for name, count in result.ways.items()},
         **{f"class: {name}": count for name, count in result.classes.items()},
+        **({f"bundle: {name}": count for name, count in result.bundles.items()} if len(result.bundles) > 1 else {}),
         **{f"latency {name}": f"{value:,.1f} µs" for name, value in result.latency_us.items()},
         **{f"slack {name}": f"{value:,.1f} µs" for name, value in result.slack_us.items()},
         "deadline misses": f"{result.deadline_misses} of {result.with_deadline}",

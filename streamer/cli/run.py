@@ -35,20 +35,11 @@ def run_command(
         settings = msgspec.structs.replace(settings, engine=msgspec.structs.replace(settings.engine, name=engine_name))
 
     # Imported here so that a wrong configuration is told at once, and `cellgate --help` stays quick.
-    from engines.backends import choose_engine
     from engines.bundle import load_bundle
-    from streamer.loop import Streamer
+    from streamer.loop import Streamer, engine_for
 
     bundle = load_bundle(settings.streamer.bundle)
-    choice = choose_engine(
-        bundle,
-        settings.engine.name,
-        precision=settings.engine.precision,
-        threads=settings.engine.threads,
-        ladder=settings.engine.ladder,
-        pin=settings.engine.pin,
-        fallback=settings.engine.fallback,
-    )
+    choice = engine_for(settings, bundle)
     logging.getLogger(__name__).log(logging.WARNING if choice.fell else logging.INFO, "engine: %s", choice.reason)
     engine = choice.engine
     section = settings.streamer
@@ -61,7 +52,7 @@ def run_command(
 
     healthy = True
     try:
-        streamer = Streamer(settings, engine, ready)
+        streamer = Streamer(settings, engine, ready, names=choice.names)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: streamer.stop())
         signal.signal(signal.SIGUSR1, lambda *_: streamer.arm())
@@ -70,7 +61,7 @@ def run_command(
     finally:
         if healthy:
             engine.close()
-    typer.echo("stopped" if healthy else "stopped, without the engine, which hangs")
+    typer.echo("stopped" if healthy else "stopped, without an engine that hangs")
     if not healthy:
         sys.stdout.flush()
         os._exit(1)  # its thread would keep the process for ever

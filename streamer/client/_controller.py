@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -15,8 +16,13 @@ from streamer.wire import (
     Ask,
     Change,
     Changed,
+    FromController,
     Refused,
     Settings,
+    Swap,
+    Swapped,
+    Swapping,
+    ToController,
     connect,
     decode_from_controller,
     decode_to_controller,
@@ -74,6 +80,49 @@ class Controller:
             raise SilentError(f"the streamer at {self._endpoint} answered something else than that it is done")
         return answer
 
+    def swap(
+        self,
+        bundle: str,
+        *,
+        author: str,
+        reason: str,
+        max_changed: float | None = None,
+        cells: str | None = None,
+        progress: Callable[[str], None] | None = None,
+        timeout_s: float = 600.0,
+    ) -> Swapped:
+        """Let another bundle decide, once it has been loaded, compiled and compared beside the one that does.
+
+        Parameters
+        ----------
+        bundle
+            A directory on the streamer's machine, or the name of a shipped bundle.
+        max_changed
+            The largest share of cells, 0 to 1, whose class or gate decisions may differ from the FP32 reference's.
+        cells
+            Recorded cells there to compare on; by default those the streamer has seen last.
+        progress
+            Called with `asked`, `loading`, `compiling` and `comparing`.
+        timeout_s
+            How long the streamer may be silent; compiling takes minutes on some GPUs.
+
+        Raises
+        ------
+        WireError
+            Author, reason or another field is empty, too long or out of its range.
+        RefusedError
+            The streamer did not take it, for the reason in the text; the old bundle decides on.
+        SilentError
+            No word for `timeout_s`: whether it will be swapped is not known.
+        """
+        self._send(Swap(PROTOCOL_VERSION, author, reason, bundle, max_changed, cells))
+        while True:
+            answer = self._receive("the swap", timeout_s)
+            if isinstance(answer, Swapped):
+                return answer
+            if progress is not None and isinstance(answer, Swapping):
+                progress(answer.stage)
+
     def close(self) -> None:
         """Close the connection."""
         self._context.destroy(200)
@@ -86,18 +135,24 @@ class Controller:
     ) -> None:
         self.close()
 
-    def _exchange(self, message: Ask | Change, timeout_s: float) -> Settings | Changed:
+    def _exchange(self, message: Ask | Change, timeout_s: float) -> ToController:
+        self._send(message)
+        return self._receive("the change", timeout_s)
+
+    def _send(self, message: FromController) -> None:
         try:
             header = encode(message)
         except (OverflowError, TypeError, ValueError) as error:
             raise InputError("change", "changes", str(error), "values that MessagePack can carry") from error
         decode_from_controller(header)  # what no streamer could take is said here
         self._socket.send(header)
+
+    def _receive(self, what: str, timeout_s: float) -> ToController:
         until = time.monotonic() + timeout_s
         while (left := until - time.monotonic()) > 0:
             if self._socket.poll(int(left * 1000) + 1):
                 answer = decode_to_controller(self._socket.recv_multipart()[0])
                 if isinstance(answer, Refused):
-                    raise RefusedError("the change", answer)
+                    raise RefusedError(what, answer)
                 return answer
         raise SilentError(f"no streamer answered at {self._endpoint} within {timeout_s:g} s")

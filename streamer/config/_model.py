@@ -46,7 +46,10 @@ class EngineSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     pin: bool | None = None
+    mode: Literal["latency", "throughput"] = "latency"
+    devices: tuple[Annotated[int, Meta(ge=0, le=255)], ...] | Literal["all"] = ()
     patience_s: Seconds = 2.0
+    faults_in_a_row: Annotated[int, Meta(ge=1, le=1000)] = 3
     ladder: Annotated[tuple[Rung, ...], Meta(min_length=1)] | Literal["auto"] = (1, 2, 4, 8, 16, 32)
 
 

@@ -1,5 +1,6 @@
 """The journal: one append-only file per series with a checksummed record per decision. See docs/journal.md."""
 
+from streamer.journal._deciders import JournalDecider, deciders_of
 from streamer.journal._errors import JournalError
 from streamer.journal._header import FORMAT_VERSION, JournalHeader, RecordField
 from streamer.journal._reader import Journal, cut_torn_tail, read_journal
@@ -13,6 +14,7 @@ __all__ = [
     "FORMAT_VERSION",
     "NO_DEADLINE",
     "Journal",
+    "JournalDecider",
     "JournalError",
     "JournalHeader",
     "JournalWriter",
@@ -20,6 +22,7 @@ __all__ = [
     "Records",
     "Summary",
     "cut_torn_tail",
+    "deciders_of",
     "label_of",
     "read_journal",
     "record_dtype",

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.journal._deciders import deciders_of
 from streamer.journal._reader import Journal
 from streamer.journal._records import NO_DEADLINE, Records
 from streamer.vocabulary import Account, Reason
@@ -31,6 +32,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What does not hold or does not agree; empty when all is well."""
     ways: dict[str, int]
     classes: dict[str, int]
+    bundles: dict[str, int]
+    """Decisions by the bundle that made them, by name and the beginning of its hash."""
     latency_us: dict[str, float]
     """Arrival to decision: `p50`, `p90`, `p99`, `p99.9`, `max`, each a latency that occurred; empty without records."""
     slack_us: dict[str, float]
@@ -75,6 +78,7 @@ def summarize(journal: Journal) -> Summary:
         disagreements=[],
         ways=_counts(records["way"], header.ways),
         classes=_counts(records["class_"], header.classes),
+        bundles=_bundles(journal),
         latency_us=_percentiles(latency, {"p50": 50, "p90": 90, "p99": 99, "p99.9": 99.9, "max": 100}),
         slack_us=_percentiles(slack, {"min": 0, "p0.1": 0.1, "p1": 1, "p10": 10, "p50": 50}),
         with_deadline=len(slack),
@@ -163,6 +167,16 @@ def _gaps(seqs: NDArray[np.uint64], sent: int) -> NDArray[np.uint64]:
 def _counts(codes: NDArray[Any], labels: Sequence[str]) -> dict[str, int]:
     found, counts = np.unique(codes, return_counts=True)
     return {label_of(labels, code): count for code, count in zip(found.tolist(), counts.tolist(), strict=True)}
+
+
+def _bundles(journal: Journal) -> dict[str, int]:
+    known = deciders_of(journal)
+    counts: dict[str, int] = {}
+    codes, cells = np.unique(journal.decisions["bundle"], return_counts=True)
+    for code, count in zip(codes.tolist(), cells.tolist(), strict=True):
+        label = known[code].label if code in known else f"code {code}"
+        counts[label] = counts.get(label, 0) + count
+    return counts
 
 
 def _percentiles(nanoseconds: NDArray[np.int64], which: dict[str, float]) -> dict[str, float]:

@@ -16,9 +16,11 @@ from streamer.config import Config, parse_config
 from streamer.decision import Gates, check_abstention, with_gating_file
 from streamer.loop._live import Live
 from streamer.loop._log import logger
+from streamer.loop._operators import refused, tell_operator
 from streamer.loop._recording import describe_series
 from streamer.loop._series import Series
 from streamer.loop._sessions import Sessions
+from streamer.loop._swaps import Swaps
 from streamer.loop._way_rules import check_ways
 from streamer.report import tallied_gates
 from streamer.vocabulary import Rejection
@@ -27,11 +29,12 @@ from streamer.wire import (
     Ask,
     Change,
     Changed,
-    Refused,
     Settings,
+    Swap,
+    Swapping,
+    ToController,
     WireError,
     decode_from_controller,
-    encode,
 )
 
 CHANGEABLE = ("decision", "gate", "way")
@@ -52,10 +55,10 @@ class Control:
         A bound ROUTER socket.
     """
 
-    def __init__(self, live: Live, socket: zmq.Socket[bytes], sessions: Sessions) -> None:
+    def __init__(self, live: Live, socket: zmq.Socket[bytes], sessions: Sessions, swaps: Swaps) -> None:
         self._live = live
         self._socket = socket
-        self._sessions = sessions
+        self._sessions, self._swaps = sessions, swaps
         self._number = 0
 
     def serve(self) -> None:
@@ -65,19 +68,13 @@ class Control:
                 peer, *parts = self._socket.recv_multipart(zmq.DONTWAIT)
             except zmq.Again:
                 return
-            answer: Settings | Changed | Refused
+            answer: ToController
             try:
-                answer = self._answer(parts)
+                answer = self._answer(peer, parts)
             except InputError as error:
                 self._live.log.warning("control", error)
-                # Of a file beside the change, such as a Gating-ML one, the name belongs to what is wrong.
-                field = error.field if error.source in ("change", "config") else f"{error.source}: {error.field}"
-                answer = Refused("", field, error.found, error.expected)
-            try:
-                self._socket.send_multipart((peer, encode(answer)), zmq.DONTWAIT)
-            except zmq.ZMQError as error:
-                if error.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
-                    raise
+                answer = refused(error)
+            tell_operator(self._socket, peer, answer)
 
     def change(self, changes: Tree, author: str, reason: str) -> None:
         """Make a change, or raise `InputError` and leave everything as it is."""
@@ -150,7 +147,7 @@ class Control:
             if live.recording is not None:
                 live.recording.describe(describe_series(live, live.recording, series))
 
-    def _answer(self, parts: list[bytes]) -> Settings | Changed:
+    def _answer(self, peer: bytes, parts: list[bytes]) -> Settings | Changed | Swapping:
         if len(parts) != 1:
             raise WireError(Rejection.WRONG_PARTS, "parts", len(parts), "a header alone")
         message = decode_from_controller(parts[0])
@@ -158,6 +155,8 @@ class Control:
             raise WireError(Rejection.UNKNOWN_VERSION, "version", message.version, str(PROTOCOL_VERSION))
         if isinstance(message, Ask):
             return self._settings()
+        if isinstance(message, Swap):
+            return self._swaps.ask(peer, message)
         assert isinstance(message, Change)  # noqa: S101 - the only other kind
         self.change(message.changes, message.author, message.reason)
         return Changed(self._number, self._sessions.status(self._live.series).state)
@@ -171,6 +170,8 @@ class Control:
             state=status.state,
             series=status.series,
             bundle=live.engine.bundle.manifest.name,
+            bundle_sha256=live.engine.bundle.sha256,
+            engine=live.engine.name,
             classes=live.engine.bundle.classes,
             ways=live.gates.ways,
             decision=cast("Tree", tree["decision"]),

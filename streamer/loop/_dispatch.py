@@ -3,86 +3,155 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.backends import Predictions
 from engines.errors import EngineError
 from streamer.ingest import Slots
+from streamer.loop._engine_log import tell_engine
 from streamer.loop._live import Batch, Live
+from streamer.loop._rung_times import RungTimes
 from streamer.loop._series import Series
 from streamer.loop._settle import settle_classified, settle_unclassified
 from streamer.vocabulary import Reason
-
-MAX_SLOWDOWN = 50.0
 
 
 class Dispatch:
     """Keeps the engine busy.
 
-    When the engine is free and cells wait, they go at once, as many as fit and can still be in time; no timer holds a
-    cell back. A cell that could not be in time even in a batch of its own is shed before the engine.
+    When the engine can take a batch and cells wait, they go at once, as many as fit and can still be in time; no timer
+    holds a cell back. A cell that could not be in time even in a batch of its own is shed before the engine. Up to
+    `Engine.capacity` batches are under way.
 
     Parameters
     ----------
     best_seconds
-        The best time of each rung, as `Engine.warm` measured it. How much slower the engine is at present is followed
-        while it runs.
+        The best time of each rung, as `Engine.warm` measured it.
+
+    Attributes
+    ----------
+    out
+        Why the engine is not used any more, empty while it is: too many batches failed, or it hangs. Until another is
+        there (`use`), all cells go to waste as `engine_fault`.
+    hung
+        Whether it is out because it does not answer; if it does before another is there, it is used again.
+    hold
+        Whether no batch may start: another engine takes over when nothing is under way.
     """
 
     def __init__(self, live: Live, best_seconds: dict[int, float]) -> None:
         self._live = live
-        self._best_ns = {rung: int(seconds * 1e9) for rung, seconds in best_seconds.items()}
-        self._smallest = min(self._best_ns)
         self._margin_ns = int(live.config.timing.publish_margin_us * 1000)
-        self._slowdown = 1.0
         self._patience_ns = int(live.config.engine.patience_s * 1e9)
-        self._started_ns = 0
-        self._hung: Slots | None = None
+        self._given_up: deque[Slots] = deque()
+        self.use(best_seconds)
+
+    def use(self, best_seconds: dict[int, float]) -> Slots:
+        """Begin anew with the engine that is in `Live` now; nothing may be under way.
+
+        Returns
+        -------
+        The slots that the one before it has not given back, and may still read.
+        """
+        assert not self._live.batches  # noqa: S101 - its caller waits for that
+        self._times = RungTimes(best_seconds)
+        self._capacity = self._live.engine.capacity
+        self._faults = 0
+        self.out, self.hung, self.hold = "", False, False
+        left = np.concatenate([_NONE, *self._given_up])
+        self._given_up.clear()
+        return left
 
     @property
-    def hung(self) -> bool:
-        """Whether the engine holds a batch that was given up."""
-        return self._hung is not None
+    def top(self) -> int:
+        """The largest batch."""
+        return self._times.top
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the engine holds batches that were given up."""
+        return bool(self._given_up)
+
+    @property
+    def can_start(self) -> bool:
+        """Whether cells wait and `start` would do something about it."""
+        return bool(len(self._live.waiting)) and (bool(self.out) or not self._live.batches or self._has_room())
 
     def collect(self, timeout_s: float = 0.0) -> bool:
-        """Settle the batch on the engine if it is done; return whether one was."""
+        """Settle the batches that the engine has answered; return whether there was one."""
+        if self._given_up:
+            self._look_after_hung()
+        live, settled = self._live, False
+        for _ in range(min(self._capacity, len(live.batches))):
+            if not live.batches or not self._collect_oldest(0.0 if settled else timeout_s):
+                break
+            settled = True
+        return settled
+
+    def start(self) -> bool:
+        """Put batches on the engine while it can take one and cells wait; return whether one was."""
+        started = False
+        while self._start_one():
+            started = True
+        return started
+
+    def abandon(self, reason: Reason) -> None:
+        """Send everything undecided to waste: for the very end, as slots on the engine are not given back."""
         live = self._live
-        batch = live.batch
-        if self._hung is not None:
-            self._look_after_hung(self._hung)
-            return False
-        if batch is None:
-            return False
+        self._give_up(reason)
+        self._waste_waiting(reason)
+        while live.backlog:
+            chunk = live.backlog.popleft()
+            settle_unclassified(live, chunk.series, chunk.facts, reason)
+
+    def _collect_oldest(self, timeout_s: float) -> bool:
+        live = self._live
+        batch = live.batches[0]
         try:
             predictions = live.engine.collect(timeout_s)
         except EngineError as error:
-            self._fault(batch, error)
+            live.batches.popleft()
+            self._failed(batch, error)
             return True
         if predictions is None:
-            if time.monotonic_ns() - self._started_ns > self._patience_ns:
-                self._give_up(batch)
+            if time.monotonic_ns() - batch.started_ns > self._patience_ns:
+                self.hung, self.out = True, f"no answer for {self._patience_ns / 1e9:g} s"
+                tell_engine(live, "hangs", self.out)
+                self._give_up(Reason.ENGINE_FAULT)
             return False
-        live.batch = None
+        live.batches.popleft()
+        self._faults = 0
+        if self._capacity > 1:
+            self.start()  # so that what has become free works while this batch is settled
+        self._settle(batch, predictions)
+        return True
+
+    def _settle(self, batch: Batch, predictions: Predictions) -> None:
+        live = self._live
         settle_classified(live, batch.series, live.pool.facts[batch.slots], predictions)
         if live.recording is not None:
             live.recording.hand_over(live.pool, batch.slots)
         live.pool.release(batch.slots)
         n = len(batch.slots)
         live.meters.batch(n, len(live.waiting), predictions.seconds)
-        self._follow(n, predictions.seconds)
-        return True
+        self._times.follow(n, predictions.seconds)
 
-    def start(self) -> bool:
-        """Put the next batch on the engine if it is free and cells wait; return whether one was."""
+    def _has_room(self) -> bool:
+        return not self.hold and len(self._live.batches) < self._capacity and self._live.engine.ready
+
+    def _start_one(self) -> bool:
         live = self._live
         series = live.series
-        if live.batch is not None or series is None or not len(live.waiting):
+        if series is None or not len(live.waiting):
             return False
-        if self._hung is not None:
-            slots = live.waiting.pop(len(live.waiting))
-            settle_unclassified(live, series, live.pool.facts[slots], Reason.ENGINE_FAULT)
-            live.pool.release(slots)
+        if self.out:
+            self._waste_waiting(Reason.ENGINE_FAULT)
+            return False
+        # With nothing under way an engine that is not ready is out of order, and `submit` says so.
+        if self.hold or (live.batches and not self._has_room()):
             return False
         if series.deadline_after_ns is None:
             n = live.engine.take(len(live.waiting))
@@ -91,36 +160,23 @@ class Dispatch:
             if not n:
                 return False
         slots = live.waiting.pop(n)
-        batch = Batch(series, slots)
         try:
             live.engine.submit(live.pool.gather(slots))
         except EngineError as error:
-            self._fault(batch, error)
+            self._failed(Batch(series, slots, 0), error)
             return False
-        live.batch = batch
-        self._started_ns = time.monotonic_ns()
+        live.batches.append(Batch(series, slots, time.monotonic_ns()))
         return True
-
-    def abandon(self, reason: Reason) -> None:
-        """Send everything undecided to waste: for the very end, as slots on the engine are not given back."""
-        live = self._live
-        if live.batch is not None:
-            settle_unclassified(live, live.batch.series, live.pool.facts[live.batch.slots], reason)
-            self._hung, live.batch = live.batch.slots, None
-        if live.series is not None and len(live.waiting):
-            slots = live.waiting.pop(len(live.waiting))
-            settle_unclassified(live, live.series, live.pool.facts[slots], reason)
-            live.pool.release(slots)
-        while live.backlog:
-            chunk = live.backlog.popleft()
-            settle_unclassified(live, chunk.series, chunk.facts, reason)
 
     def _in_time(self, series: Series) -> int:
         """Shed the cells that cannot be in time any more; return the largest batch of the rest that can, 0 for none."""
-        live = self._live
+        live, times = self._live, self._times
         waiting = live.waiting.peek(len(live.waiting))
         now = time.monotonic_ns() + self._margin_ns
-        soonest = now + self._estimate_ns(self._smallest)
+        # Answers come in the order of submission: none before those of the batches under way.
+        first = max((batch.started_ns + times.of(len(batch.slots)) for batch in live.batches), default=0)
+        first += self._margin_ns
+        soonest = max(first, now + times.of(times.smallest))
         if len(waiting) == 1 and live.pool.facts["deadline_ns"][waiting[0]] >= soonest:
             return 1
         deadlines = live.pool.facts["deadline_ns"][waiting]
@@ -132,49 +188,56 @@ class Dispatch:
                 return 0
         n = live.engine.take(len(deadlines))
         earliest = int(deadlines[:n].min())
-        while n > self._smallest and earliest < now + self._estimate_ns(n):
-            n = max(rung for rung in self._best_ns if rung < n)
+        while n > times.smallest and earliest < now + times.of(n):
+            n = times.below(n)
             earliest = int(deadlines[:n].min())
         return n
 
     def _shed(self, series: Series, hopeless: NDArray[np.bool_]) -> None:
         live = self._live
-        # An estimate that sheds everything would never be corrected by a new measurement: let it recover.
-        self._slowdown = max(1.0, self._slowdown * 0.98)
+        self._times.recover()
         slots = live.waiting.take_where(hopeless)
         settle_unclassified(live, series, live.pool.facts[slots], Reason.LATE)
         live.pool.release(slots)
 
-    def _estimate_ns(self, n: int) -> int:
-        rung = min((rung for rung in self._best_ns if rung >= n), default=max(self._best_ns))
-        return int(self._best_ns[rung] * self._slowdown)
-
-    def _follow(self, n: int, seconds: float) -> None:
-        rung = min((rung for rung in self._best_ns if rung >= n), default=max(self._best_ns))
-        ratio = seconds * 1e9 / max(1, self._best_ns[rung])
-        self._slowdown += 0.1 * (min(max(ratio, 1.0), MAX_SLOWDOWN) - self._slowdown)
-
-    def _give_up(self, batch: Batch) -> None:
-        """Wait for this batch no longer; its slots stay with the engine, which may still read them."""
+    def _waste_waiting(self, reason: Reason) -> None:
         live = self._live
-        live.batch = None
-        self._hung = batch.slots
-        live.log.warning("engine", f"{live.engine.name}: no answer for {self._patience_ns / 1e9:g} s")
-        settle_unclassified(live, batch.series, live.pool.facts[batch.slots], Reason.ENGINE_FAULT)
+        if live.series is not None and len(live.waiting):
+            slots = live.waiting.pop(len(live.waiting))
+            settle_unclassified(live, live.series, live.pool.facts[slots], reason)
+            live.pool.release(slots)
 
-    def _look_after_hung(self, slots: Slots) -> None:
+    def _give_up(self, reason: Reason) -> None:
+        """Wait for what is under way no longer; its slots stay with the engine, which may still read them."""
+        live = self._live
+        while live.batches:
+            batch = live.batches.popleft()
+            settle_unclassified(live, batch.series, live.pool.facts[batch.slots], reason)
+            self._given_up.append(batch.slots)
+
+    def _look_after_hung(self) -> None:
+        """Take slots back that were given up, if the engine lets go of them."""
+        live = self._live
         try:
-            if self._live.engine.collect() is None:
+            if live.engine.collect() is None:
                 return
         except EngineError as error:
-            self._live.log.warning("engine", error)
-        self._hung = None
-        self._live.pool.release(slots)
-        self._live.log.warning("engine", f"{self._live.engine.name} has answered again")
+            live.log.warning("engine", error)
+        live.pool.release(self._given_up.popleft())
+        if self.hung and not self._given_up:
+            self.out, self.hung = "", False
+            tell_engine(live, "answers again", "")
 
-    def _fault(self, batch: Batch, error: EngineError) -> None:
+    def _failed(self, batch: Batch, error: EngineError) -> None:
         live = self._live
-        live.batch = None
-        live.log.warning("engine", error)
+        self._faults += 1
+        live.engine_health.faults += 1
         settle_unclassified(live, batch.series, live.pool.facts[batch.slots], Reason.ENGINE_FAULT)
         live.pool.release(batch.slots)
+        tell_engine(live, "fault", str(error))
+        if self._faults >= live.config.engine.faults_in_a_row:
+            self.out = f"{self._faults} batches in a row failed, the last with: {error}"
+            self._give_up(Reason.ENGINE_FAULT)
+
+
+_NONE = np.zeros(0, np.intp)

@@ -26,10 +26,11 @@ from streamer.wire import JournalHealth, ToCytometer, Totals, encode
 
 @dataclass
 class Batch:
-    """Cells on the engine."""
+    """Cells on the engine since `started_ns`."""
 
     series: Series
     slots: Slots
+    started_ns: int
 
 
 @dataclass
@@ -39,6 +40,22 @@ class Backlog:
     series: Series
     frames: NDArray[np.generic]
     facts: Facts
+
+
+@dataclass
+class EngineHealth:
+    """What has happened to engines since the start."""
+
+    faults: int = 0
+    """Batches that failed."""
+    rebuilds: int = 0
+    """Engines that took over from one that was out of order."""
+    swaps: int = 0
+    """Bundles that took over."""
+    out: str = ""
+    """Why no engine is in use, empty while one is."""
+    told_ns: int = 0
+    """When a fault was last written into the journal."""
 
 
 @dataclass
@@ -74,12 +91,16 @@ class Live:
     series: Series | None = None
     closing: list[Closing] = field(default_factory=list)
     finished: dict[str, Totals] = field(default_factory=dict)
-    batch: Batch | None = None
+    batches: deque[Batch] = field(default_factory=deque)
+    """On the engine, in the order of submission, which is that of their answers."""
     backlog: deque[Backlog] = field(default_factory=deque)
+    engine_health: EngineHealth = field(default_factory=EngineHealth)
     lifetime: Account = field(default_factory=Account)
     """Closed series, and what was received outside of any."""
     class_totals: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     way_totals: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    decided_by: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Cells of closed series by the bundle (name, hash) that decided."""
     last_account: Account = field(default_factory=Account)
     last_journal: JournalHealth = field(default_factory=JournalHealth)
     started_ns: int = field(default_factory=time.time_ns)

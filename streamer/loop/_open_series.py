@@ -12,6 +12,7 @@ import numpy as np
 from engines.errors import InputError
 from streamer.ingest import Placement, TickClock
 from streamer.journal import JournalHeader, JournalWriter
+from streamer.loop._deciders import Deciders
 from streamer.loop._live import Live
 from streamer.loop._series import Series
 from streamer.loop._sorting import Sorting
@@ -79,6 +80,7 @@ def open_series(start: Start, peer: bytes, now_ns: int, live: Live, directory: P
         started_unix_ns=unix_ns,
         class_mix=np.zeros(len(engine.bundle.classes), np.int64),
         way_mix=np.zeros(len(gates.ways), np.int64),
+        deciders=Deciders(engine),
         sorting=sorting,
         header=header,
         tally=tally,

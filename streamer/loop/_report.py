@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
@@ -62,6 +62,7 @@ def _write_json(path: Path, series: Series, ending: Ending, sort: SortReport, el
         "account_errors": account.balance(),
         "classes": dict(zip(ending.classes, series.class_mix.tolist(), strict=True)),
         "ways": dict(zip(ending.ways, series.way_mix.tolist(), strict=True)),
+        "bundles": [asdict(decider) for decider in series.deciders.all],
         "sort": msgspec.to_builtins(sort),
         "journal": msgspec.to_builtins(series.journal.health) | {"file": totals.journal},
         "recording": msgspec.to_builtins(ending.recording),

@@ -13,7 +13,8 @@ from streamer.vocabulary import Reason
 from streamer.wire import NO_CLASS, NO_GATE
 
 Rows = NDArray[np.void]
-"""`(n,)` of `row_dtype(classes)`: the fields of `FACTS`, those of a verdict, and the probabilities."""
+"""`(n,)` of `row_dtype(classes)`: the fields of `FACTS`, those of a verdict, the probabilities, and as `bundle` the
+code of what decided, see `Deciders`."""
 
 
 @lru_cache(maxsize=8)
@@ -21,7 +22,7 @@ def row_dtype(classes: int) -> np.dtype[np.void]:
     """Return the dtype of a row for so many classes."""
     facts = [(name, FACTS[name]) for name in FACTS.names or ()]
     verdict = [("class_", "<i2"), ("gate", "<i2"), ("way", "u1"), ("reason", "u1"), ("confidence", "<f4")]
-    return np.dtype([*facts, *verdict, ("probabilities", "<f4", (classes,))])
+    return np.dtype([*facts, *verdict, ("bundle", "u1"), ("probabilities", "<f4", (classes,))])
 
 
 def classified_rows(facts: Facts, verdicts: Verdicts, probabilities: NDArray[np.float32]) -> Rows:
@@ -37,7 +38,7 @@ def one_row(facts: Facts, verdict: Verdict, probabilities: NDArray[np.float32]) 
     """Return what `classified_rows` returns, for a single cell and a verdict in plain numbers."""
     rows = np.empty(1, row_dtype(probabilities.shape[1]))
     class_, confidence, gate, way, reason = verdict
-    rows[0] = (*facts.item(0), class_, gate, way, reason, confidence, probabilities[0])
+    rows[0] = (*facts.item(0), class_, gate, way, reason, confidence, 0, probabilities[0])
     return rows
 
 

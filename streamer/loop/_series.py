@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from streamer.ingest import Placement, SequenceWindow, TickClock
 from streamer.journal import JournalHeader, JournalWriter
+from streamer.loop._deciders import Deciders
 from streamer.loop._sorting import Sorting
 from streamer.report import SortTally
 from streamer.vocabulary import Account, Reason
@@ -35,6 +36,8 @@ class Series:
         What the sort report adds up, batch by batch.
     latency_before, slack_before
         The loop's histograms when the series began; they count on from series to series.
+    deciders
+        Which bundles and engines have decided.
     class_mix, way_mix
         Decided cells by class (classified ones only) and by way.
     last_seq
@@ -58,6 +61,7 @@ class Series:
     slack_before: HistogramData
     class_mix: NDArray[np.int64]
     way_mix: NDArray[np.int64]
+    deciders: Deciders
     window: SequenceWindow = field(default_factory=SequenceWindow)
     account: Account = field(default_factory=Account)
     sorting: Sorting | None = None

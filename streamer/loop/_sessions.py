@@ -180,6 +180,7 @@ class Sessions:
         live.closing.append(Closing(series, totals, thread))
         live.last_account = account
         add_account(live.lifetime, account)
+        series.deciders.add_to(live.decided_by)
 
     def _open(self, peer: bytes, start: Start, now_ns: int) -> None:
         live = self._live

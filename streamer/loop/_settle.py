@@ -38,6 +38,8 @@ def settle_classified(live: Live, series: Series, facts: Facts, predictions: Pre
         max_unfamiliarity=config.decision.max_unfamiliarity,
     )
     rows = classified_rows(facts, verdicts, predictions.probabilities)
+    if series.deciders.code:
+        rows["bundle"] = series.deciders.code
     if live.gate_first:
         rows["gate"][verdicts.gate >= 0] += live.gate_first
     if series.sorting is None:
@@ -70,6 +72,8 @@ def _settle_one(live: Live, series: Series, facts: Facts, predictions: Predictio
         series.id, np.array([(seq, ticks, actuate, class_, gate, way, reason, 0, confidence, slack)], DECISION)
     )
     rows = one_row(facts, verdict, predictions.probabilities)
+    if series.deciders.code:
+        rows["bundle"] = series.deciders.code
     _write_down(live, series, rows, now)
     _count(live, series, rows, now)
 
@@ -77,6 +81,8 @@ def _settle_one(live: Live, series: Series, facts: Facts, predictions: Predictio
 def settle_unclassified(live: Live, series: Series, facts: Facts, reason: Reason) -> None:
     """Send cells to waste that never came out of the engine: incomplete, shed, faulted or stopped."""
     rows = unclassified_rows(facts, reason, len(live.class_totals))
+    if series.deciders.code:
+        rows["bundle"] = series.deciders.code
     if series.sorting is not None:
         rows = series.sorting.take(rows)
     publish(live, series, rows, time.monotonic_ns())
@@ -112,7 +118,7 @@ def publish(live: Live, series: Series, rows: Rows, now: int) -> None:
 
 def _write_down(live: Live, series: Series, rows: Rows, now: int) -> None:
     entries = np.zeros(len(rows), record_dtype(len(live.class_totals)))
-    for name in ("seq", "ticks", "arrival_ns", "class_", "gate", "way", "reason", "probabilities"):
+    for name in ("seq", "ticks", "arrival_ns", "class_", "gate", "way", "reason", "bundle", "probabilities"):
         entries[name] = rows[name]
     deadline = rows["deadline_ns"]
     entries["decided_ns"] = now
@@ -132,5 +138,6 @@ def _count(live: Live, series: Series, rows: Rows, now: int) -> None:
     live.way_totals += ways
     series.way_mix += ways
     series.count_decided(rows["reason"])
+    series.deciders.count(rows)
     timed = rows["deadline_ns"] if series.deadline_after_ns is not None else None
     live.meters.decided(now, rows["arrival_ns"], rows["trigger_ns"], timed)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
+from streamer.loop._deciders import bundle_key
 from streamer.loop._live import Live, add_account
 from streamer.vocabulary import Account
-from streamer.wire import Snapshot, State
+from streamer.wire import BundleCount, Snapshot, State
 
 
 def take_snapshot(live: Live, number: int) -> Snapshot:
@@ -44,10 +45,23 @@ def take_snapshot(live: Live, number: int) -> Snapshot:
         classes=dict(zip(bundle.classes, live.class_totals.tolist(), strict=True)),
         ways=dict(zip(live.gates.ways, live.way_totals.tolist(), strict=True)),
         waiting=len(live.waiting),
-        in_flight=0 if live.batch is None else len(live.batch.slots),
+        in_flight=sum(len(batch.slots) for batch in live.batches),
         slots=live.pool.size,
         receivers=live.outlet.receivers,
         histograms=live.meters.data(),
         journal=health,
         recording=None if live.recording is None else live.recording.health(),
+        bundles=_bundles(live),
+        engine_out=live.engine_health.out,
+        engine_faults=live.engine_health.faults,
+        engine_rebuilds=live.engine_health.rebuilds,
+        swaps=live.engine_health.swaps,
     )
+
+
+def _bundles(live: Live) -> tuple[BundleCount, ...]:
+    counts = dict(live.decided_by)
+    if live.series is not None:
+        live.series.deciders.add_to(counts)
+    counts.setdefault(bundle_key(live.engine.bundle), 0)
+    return tuple(BundleCount(*key, cells) for key, cells in counts.items())

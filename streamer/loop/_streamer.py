@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from streamer.config import Config
 from streamer.decision import Gates, Outlet, check_abstention, with_gating_file
 from streamer.ingest import SlotPool, WaitingLine
 from streamer.loop._awake import Awake
+from streamer.loop._building import Build, engine_for
 from streamer.loop._control import Control
 from streamer.loop._dispatch import Dispatch
+from streamer.loop._engines import Engines
 from streamer.loop._intake import Intake
 from streamer.loop._live import Live
 from streamer.loop._log import logger
@@ -27,6 +30,7 @@ from streamer.loop._sessions import Sessions
 from streamer.loop._settle import release
 from streamer.loop._snapshots import take_snapshot
 from streamer.loop._sockets import Sockets
+from streamer.loop._swaps import Swaps
 from streamer.loop._way_rules import check_ways
 from streamer.recorder import Handover
 from streamer.vocabulary import Reason
@@ -58,6 +62,10 @@ class Streamer:
         Called once everything is bound and warm.
     outlet
         What decisions go out by; another one can watch them go.
+    build
+        Builds other engines while it runs; by default as the configuration says.
+    names
+        Engines in order of preference, beginning with the one given; see `engines.backends.Choice`.
 
     Raises
     ------
@@ -73,9 +81,13 @@ class Streamer:
         on_ready: Callable[[], None] | None = None,
         *,
         outlet: Callable[[zmq.Socket[bytes], float], Outlet] = Outlet,
+        build: Build | None = None,
+        names: tuple[str, ...] = (),
     ) -> None:
         self._config = config = with_gating_file(config)
         self._engine = engine
+        self._build: Build = partial(engine_for, config) if build is None else build
+        self._names = names
         check_abstention(config.decision, engine.bundle.manifest)
         self._gates = Gates(config.gate, engine.bundle.manifest)
         check_ways(config, self._gates.ways)
@@ -108,7 +120,8 @@ class Streamer:
 
         Returns
         -------
-        Whether the engine answers: one that hangs cannot be closed, and the caller must end without it.
+        Whether all engines answer: one that hangs cannot be closed, and the caller must end without it. Those that
+        were built in the meantime are closed.
         """
         section = self._config.streamer
         best = self._engine.warm()
@@ -130,7 +143,8 @@ class Streamer:
         )
         with self._sockets:
             try:
-                return _Loop(live, best, self._sockets, self._wakeup).run(self._wishes, self._on_ready)
+                loop = _Loop(live, best, self._sockets, self._wakeup, self._build, self._names)
+                return loop.run(self._wishes, self._on_ready)
             finally:
                 live.awake.release()
                 self._wakeup.close()
@@ -139,23 +153,32 @@ class Streamer:
 class _Loop:
     """The event loop and its timers."""
 
-    def __init__(self, live: Live, best: dict[int, float], sockets: Sockets, wakeup: Wakeup) -> None:
+    def __init__(
+        self,
+        live: Live,
+        best: dict[int, float],
+        sockets: Sockets,
+        wakeup: Wakeup,
+        build: Build,
+        names: tuple[str, ...],
+    ) -> None:
         self._live = live
         self._sessions = Sessions(live)
         self._intake = Intake(live, self._sessions)
         self._dispatch = Dispatch(live, best)
-        self._control = Control(live, sockets.control, self._sessions)
         self._telemetry = sockets.telemetry
         self._wakeup = wakeup
-        self._top = max(best)
         self._poller = zmq.Poller()
         self._poller.register(sockets.cells, zmq.POLLIN)
+        self._listening = True
         self._poller.register(sockets.decisions, zmq.POLLIN)
         self._poller.register(sockets.control, zmq.POLLIN)
         if sockets.recording is not None:
             self._poller.register(sockets.recording, zmq.POLLIN)
-        self._poller.register(live.engine.fileno(), zmq.POLLIN)
         self._poller.register(wakeup.fileno(), zmq.POLLIN)
+        self._engines = Engines(live, self._dispatch, build, names, self._poller)
+        self._swaps = Swaps(live, self._dispatch, self._engines, self._sessions, sockets.control)
+        self._control = Control(live, sockets.control, self._sessions, self._swaps)
         self._decisions_socket, self._control_socket = sockets.decisions, sockets.control
         self._recording_socket = sockets.recording
         self._snapshots = 0
@@ -177,13 +200,14 @@ class _Loop:
                     self._wakeup.clear()
                     self._control.arm(armed, "signal", "SIGUSR1" if armed else "SIGUSR2")
             self._drain()
-            return not self._dispatch.hung
+            return self._engines.close()
         finally:
             gc.enable()
             gc.unfreeze()
 
     def _turn(self) -> None:
         live = self._live
+        self._listen()
         for key, _ in self._poller.poll(self._timeout_ms()):
             if key is self._decisions_socket:
                 self._serve_receivers()
@@ -192,8 +216,10 @@ class _Loop:
             elif key is self._recording_socket and live.recording is not None:
                 self._serve_recorder(live.recording)
         self._dispatch.collect()
+        self._engines.step(time.monotonic_ns())
+        self._swaps.step()
         # Up to one full batch at a time, so that a flood of cells never keeps the engine waiting for its next batch.
-        self._intake.drain(self._top)
+        self._intake.drain(self._dispatch.top)
         if self._dispatch.start():
             self._dispatch.collect()  # a quick engine has answered already
         if live.series is not None:
@@ -203,9 +229,21 @@ class _Loop:
             self._sessions.advance(now)
         self._timers(now)
 
+    def _listen(self) -> None:
+        """Wake up for cells only while they can be taken: waiting ones would keep the loop turning for nothing."""
+        live = self._live
+        wanted = not live.backlog or live.pool.free > 0
+        if wanted is self._listening:
+            return
+        self._listening = wanted
+        if wanted:
+            self._poller.register(live.cells_socket, zmq.POLLIN)
+        else:
+            self._poller.unregister(live.cells_socket)
+
     def _timeout_ms(self) -> int:
         live = self._live
-        if (live.backlog and live.pool.free) or (live.batch is None and len(live.waiting)):
+        if (live.backlog and live.pool.free) or self._dispatch.can_start:
             return 0
         soonest = min(self._snapshot_at, self._heartbeat_at)
         if live.series is not None and live.series.sorting is not None:
@@ -236,7 +274,7 @@ class _Loop:
                 live.log.warning("receiver", f"receiver {name!r} fell silent and was dropped")
                 if not live.outlet.receivers and live.config.decision.disarm_without_sorter:
                     self._control.arm(False, "streamer", f"the last sorter, {name!r}, fell silent")
-        if now >= self._collect_at and live.batch is None and not len(live.waiting):
+        if now >= self._collect_at and not live.batches and not len(live.waiting):
             self._collect_at = now + GC_INTERVAL_NS
             gc.collect(1 if live.series is not None else 2)
 
@@ -250,6 +288,7 @@ class _Loop:
         live = self._live
         live.stopping = True
         self._wakeup.clear()
+        self._swaps.stop()
         logger.info("stopping: deciding what was received")
         until = time.monotonic() + DRAIN_S
         # What has arrived before the stop is received; a sender that goes on sending is cut off after a second.
@@ -258,13 +297,13 @@ class _Loop:
         while time.monotonic() < until:
             self._dispatch.collect(0.01)
             if receiving:
-                receiving = bool(self._intake.drain(self._top)) and time.monotonic() < receive_until
+                receiving = bool(self._intake.drain(self._dispatch.top)) and time.monotonic() < receive_until
             if live.recording is not None:
                 self._serve_recorder(live.recording)
             self._dispatch.start()
             if live.series is not None:
                 release(live, live.series)
-            if not receiving and live.batch is None and not len(live.waiting) and not live.backlog:
+            if not receiving and not live.batches and not len(live.waiting) and not live.backlog:
                 break
         self._dispatch.abandon(Reason.STOPPED)
         if live.series is not None:

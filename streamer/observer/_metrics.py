@@ -97,6 +97,15 @@ def _named(snapshot: Snapshot) -> Iterator[Metric]:
     yield _counters("cells_by_way", "Decided cells, by the way they were sent.", "way", snapshot.ways)
     bundle = {"bundle": snapshot.bundle, "bundle_sha256": snapshot.bundle_sha256, "engine": snapshot.engine}
     yield InfoMetricFamily("cellgate_bundle", "The bundle in use and the engine it runs on.", bundle)
+    family = CounterMetricFamily(
+        "cellgate_cells_by_bundle", "Decided cells, by the bundle in use.", labels=["bundle", "bundle_sha256"]
+    )
+    for count in snapshot.bundles:
+        family.add_metric([count.bundle, count.bundle_sha256], count.cells)
+    yield family
+    yield _counter("engine_faults", "Batches that failed on the engine.", snapshot.engine_faults)
+    yield _counter("engine_rebuilds", "Engines that took over from one out of order.", snapshot.engine_rebuilds)
+    yield _counter("swaps", "Bundles that took over from another.", snapshot.swaps)
     yield InfoMetricFamily("cellgate_series", "The series now; empty between series.", {"series": snapshot.series})
     yield _gauge("start_time_seconds", "When the streamer was started (Unix time).", snapshot.started_ns / 1e9)
 
@@ -126,6 +135,7 @@ def _of_recording(recording: RecordingHealth) -> Iterator[Metric]:
 def _present(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("cells_waiting", "Cells in slots that wait for the engine.", snapshot.waiting)
     yield _gauge("cells_in_flight", "Cells on the engine.", snapshot.in_flight)
+    yield _gauge("engine_out", "1 while no engine is in use and cells go to waste.", bool(snapshot.engine_out))
     yield _gauge("slots", "Slots there are for cells.", snapshot.slots)
     yield _gauge("receivers", "Subscribed decision receivers.", snapshot.receivers)
     account = snapshot.account

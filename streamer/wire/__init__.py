@@ -11,7 +11,7 @@ from streamer.wire._codec import (
     decode_to_sorter,
     encode,
 )
-from streamer.wire._control import Ask, Change, Changed, Settings
+from streamer.wire._control import Ask, Change, Changed, FromController, Settings, Swap, Swapped, Swapping, ToController
 from streamer.wire._endpoints import MAX_PART_BYTES, check_endpoint, connect, serve_curve, use_curve
 from streamer.wire._errors import WireError
 from streamer.wire._frames import CellFrames, FrameLayout, message_crc32
@@ -43,6 +43,7 @@ from streamer.wire._recording import Ended, Frames, Handed, Record, Recording, S
 from streamer.wire._records import DECISION, NO_CLASS, NO_DEADLINE_SLACK, NO_GATE
 from streamer.wire._schema import schema_hash
 from streamer.wire._snapshot import (
+    BundleCount,
     HistogramData,
     JournalHealth,
     RecordingHealth,
@@ -61,6 +62,7 @@ __all__ = [
     "PROTOCOL_VERSION",
     "Accepted",
     "Ask",
+    "BundleCount",
     "CellFrames",
     "CellsHeader",
     "Change",
@@ -71,6 +73,7 @@ __all__ = [
     "Ended",
     "FrameLayout",
     "Frames",
+    "FromController",
     "FromCytometer",
     "FromSorter",
     "Handed",
@@ -91,7 +94,11 @@ __all__ = [
     "State",
     "Status",
     "Subscribe",
+    "Swap",
+    "Swapped",
+    "Swapping",
     "Taken",
+    "ToController",
     "ToCytometer",
     "ToRecorder",
     "ToSorter",

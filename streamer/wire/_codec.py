@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from streamer.vocabulary import Rejection
-from streamer.wire._control import Ask, Change, Changed, FromController, Settings, ToController
+from streamer.wire._control import FromController, ToController
 from streamer.wire._errors import WireError
 from streamer.wire._messages import FromCytometer, FromSorter, Message, ToCytometer, ToSorter
 from streamer.wire._recording import FromRecorder, ToRecorder
@@ -27,7 +27,7 @@ _from_recorder: msgspec.msgpack.Decoder[FromRecorder] = msgspec.msgpack.Decoder(
 _to_recorder: msgspec.msgpack.Decoder[ToRecorder] = msgspec.msgpack.Decoder(ToRecorder)
 
 
-def encode(message: Message | Ask | Change | Changed | Settings | FromRecorder | ToRecorder) -> bytes:
+def encode(message: Message | FromController | ToController | FromRecorder | ToRecorder) -> bytes:
     """Return the message's header as MessagePack bytes."""
     return _encoder.encode(message)
 

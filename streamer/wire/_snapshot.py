@@ -49,6 +49,14 @@ class RecordingHealth(msgspec.Struct, frozen=True):
     dropped: dict[str, int] = {}
 
 
+class BundleCount(msgspec.Struct, frozen=True):
+    """How many cells a bundle has decided; also those that went to waste, while it was in use, without its answer."""
+
+    bundle: str
+    bundle_sha256: str
+    cells: int
+
+
 class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     """The state of a streamer at one moment.
 
@@ -90,6 +98,16 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     journal: JournalHealth
     recording: RecordingHealth | None = None
     """Since start; None where nothing is to be recorded."""
+    bundles: tuple[BundleCount, ...] = ()
+    """By bundle, the cells decided since the start."""
+    engine_out: str = ""
+    """Why no engine is in use and cells go to waste; empty while one is."""
+    engine_faults: int = 0
+    """Batches that failed."""
+    engine_rebuilds: int = 0
+    """Engines that took over from one that was out of order."""
+    swaps: int = 0
+    """Bundles that took over from another."""
 
 
 _encoder = msgspec.msgpack.Encoder()

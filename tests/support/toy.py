@@ -22,12 +22,33 @@ def write_toy_bundle(
     dtype: str = "uint16",
     fit: str = "crop-pad",
     name: str = "toy",
+    levels: tuple[int, ...] = LEVELS,
+    classes: tuple[str, ...] = CLASSES,
     channels: tuple[str, ...] = CHANNELS,
+    int8_levels: tuple[int, ...] | None = None,
 ) -> Bundle:
-    """Write the bundle: logits are −(mean − level)² / 10⁴ for the level of each class, mean of the first channel."""
+    """Write the bundle: logits are −(mean − level)² / 10⁴ for the level of each class, mean of brightfield.
+
+    With `int8_levels` it has an int8 graph as well, which is the same with other levels and no int8 at all.
+    """
+    graphs = {"fp32": _graph(height, width, dtype, levels, len(classes), len(channels))}
+    if int8_levels is not None:
+        graphs["int8"] = _graph(height, width, dtype, int8_levels, len(classes), len(channels))
+    return write_bundle(
+        path,
+        name=name,
+        classes=classes,
+        inputs=InputSpec(channels, dtype, height, width, fit),
+        outputs=OutputSpec(len(channels), tuple(f"{channel}:mean" for channel in channels)),
+        graphs=graphs,
+        training={"network": "none", "levels": list(levels)},
+    )
+
+
+def _graph(height: int, width: int, dtype: str, levels: tuple[int, ...], classes: int, channels: int):
     kind = {"uint8": TensorProto.UINT8, "uint16": TensorProto.UINT16, "float32": TensorProto.FLOAT}[dtype]
     constants = {
-        "levels": np.array([LEVELS], np.float32),
+        "levels": np.array([levels], np.float32),
         "scale": np.array(-1e-4, np.float32),
         "first": np.array([0], np.int64),
     }
@@ -46,25 +67,17 @@ def write_toy_bundle(
     graph = helper.make_graph(
         nodes,
         "toy",
-        [helper.make_tensor_value_info("frames", kind, ["n", len(channels), height, width])],
+        [helper.make_tensor_value_info("frames", kind, ["n", channels, height, width])],
         [
-            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(CLASSES)]),
-            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", len(channels)]),
-            helper.make_tensor_value_info("measurements", TensorProto.FLOAT, ["n", len(channels)]),
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", classes]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", channels]),
+            helper.make_tensor_value_info("measurements", TensorProto.FLOAT, ["n", channels]),
         ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.checker.check_model(model)
-    return write_bundle(
-        path,
-        name=name,
-        classes=CLASSES,
-        inputs=InputSpec(channels, dtype, height, width, fit),
-        outputs=OutputSpec(len(channels), tuple(f"{channel}:mean" for channel in channels)),
-        graphs={"fp32": (model.SerializeToString(), 18)},
-        training={"network": "none"},
-    )
+    return model.SerializeToString(), 18
 
 
 def toy_frames(classes: np.ndarray, *, height: int = 8, width: int = 8, dtype: str = "uint16") -> np.ndarray:

@@ -88,6 +88,19 @@ def test_a_list_is_gone_through_in_order(toy_bundle, name):
         choose_engine(toy_bundle, name, openers=built)
 
 
+def test_it_says_what_may_take_the_place_of_the_one_chosen(toy_bundle, machine):
+    built, _ = openers(tensorrt=EngineError("no"))
+    assert choose_engine(toy_bundle, "tensorrt,torch,openvino", openers=built).names == (
+        "torch",
+        "openvino",
+        "tensorrt",
+    )
+    assert choose_engine(toy_bundle, "openvino", openers=built).names == ("openvino",)
+    machine()
+    assert choose_engine(toy_bundle, openers=openers()[0]).names == ("tensorrt",)
+    assert choose_engine(toy_bundle, openers=built, fallback=True).names == ("torch", "openvino", "tensorrt")
+
+
 def test_a_bundle_that_is_wrong_is_wrong_for_every_engine(toy_bundle):
     built, opened = openers(torch=BundleError("b", "sha256", "x", "y"))
     with pytest.raises(BundleError):

@@ -5,9 +5,8 @@ import select
 import numpy as np
 import pytest
 
-from engines.backends import Predictions, Wakeup
+from engines.backends import MultiEngine, Predictions, Wakeup, one_per_device, open_engine
 from engines.errors import EngineError, InputError
-from engines.tensorrt import MultiEngine
 
 
 class Pretending:
@@ -160,3 +159,83 @@ def test_engines_that_do_not_go_together_are_refused(toy_bundle):
         MultiEngine([])
     a.close()
     b.close()
+
+
+def test_one_that_fails_comes_last_and_at_last_gets_no_more(pair):
+    a, b, multi = pair
+    a.failing = True
+    _submit(multi, 1)
+    a.finish()
+    with pytest.raises(EngineError, match="a: failed"):
+        multi.collect()
+    _submit(multi, 2, 3, 4)  # the third finds no other place
+    assert (a.under_way, b.under_way) == ([4], [2, 3])
+    b.finish(2)
+    assert [_collected(multi), _collected(multi)] == [2, 3]
+    for value in (5, 6):
+        a.finish()
+        with pytest.raises(EngineError, match="a: failed"):
+            multi.collect()
+        if value == 5:
+            _submit(multi, value, value, value)
+            b.finish(2)
+            assert [_collected(multi), _collected(multi)] == [5, 5]
+    assert (multi.name, multi.capacity) == ("1 of 2 × a", 2)
+    _submit(multi, 7, 8)
+    assert (a.under_way, b.under_way) == ([], [7, 8])
+    assert not multi.ready
+
+
+def test_one_that_answers_again_is_as_good_as_any(pair):
+    a, b, multi = pair
+    a.failing = True
+    _submit(multi, 1)
+    a.finish()
+    with pytest.raises(EngineError):
+        multi.collect()
+    a.failing = False
+    _submit(multi, 2, 3, 4)
+    b.finish(2)
+    a.finish()
+    assert [_collected(multi) for _ in range(3)] == [2, 3, 4]
+    _submit(multi, 5)
+    assert a.under_way == [5]
+
+
+def test_one_per_device_and_none_left_open_where_one_cannot_be(toy_bundle):
+    opened = []
+
+    def open_one(device):
+        if device == 2:
+            raise EngineError("GPU 2: out of order")
+        opened.append(Pretending(toy_bundle, str(device)))
+        return opened[-1]
+
+    assert one_per_device((1,), open_one) is opened[0]
+    with pytest.raises(EngineError, match="GPU 2"):
+        one_per_device((0, 1, 2), open_one)
+    assert [engine.closed for engine in opened] == [0, 1, 1]
+    opened[0].close()
+    for devices in ((), (0, 0)):
+        with pytest.raises(InputError, match="one or more different GPUs"):
+            one_per_device(devices, open_one)
+
+
+def test_engines_of_the_processor_as_members_answer_as_one_does(toy_bundle):
+    def open_one(_):
+        return open_engine(toy_bundle, "openvino", threads=1, ladder=(1, 4))
+
+    multi, alone = one_per_device((0, 1), open_one), open_one(0)
+    frames = np.random.default_rng(0).integers(0, 4000, (8, 2, 8, 8)).astype(np.uint16)
+    multi.warm()
+    found, submitted = [], 0
+    while len(found) < 8:
+        while submitted < 8 and multi.ready:
+            multi.submit(frames[submitted : submitted + 1])
+            submitted += 1
+        found.append(multi.collect(5.0).probabilities[0])
+    for frame, answer in zip(frames, found, strict=True):
+        alone.submit(frame[None])
+        np.testing.assert_allclose(answer, alone.collect(5.0).probabilities[0], rtol=1e-5)
+    multi.close()
+    alone.close()
