@@ -106,6 +106,7 @@ def test_ten_swaps_under_load_cost_no_cell(start_streamer, toy_bundle, other):
     report = msgspec.json.decode(path.with_suffix(".report.json").read_bytes())
     assert [entry["cells"] for entry in report["bundles"]] == counted.tolist()
     assert sum(entry["cells"] for entry in report["bundles"]) == totals.account.decided
+    assert streamer.stop() == 0
     assert "Traceback" not in streamer.text()
 
 

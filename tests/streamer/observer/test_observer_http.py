@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from engines.errors import InputError
 from streamer.observer._http import ObserverServer
 from streamer.vocabulary import Reason, Rejection
-from streamer.wire import JournalHealth, RecordingHealth
+from streamer.wire import BundleCount, JournalHealth, RecordingHealth
 
 
 class StillFeed:
@@ -83,6 +83,17 @@ def test_metrics_are_the_account(make_snapshot):
         assert found[key("messages_rejected_total", reason=rejection.value)] == account.rejected.get(rejection, 0)
     not_kept = sum(value for (name, _), value in found.items() if name == "cellgate_cells_not_kept_total")
     assert found[key("cells_decided_total")] == found[key("cells_kept_total")] + not_kept
+
+
+def test_metrics_of_the_engine_and_of_each_bundle(make_snapshot):
+    bundles = (BundleCount("old", "aa", 7), BundleCount("new", "bb", 5))
+    found = scrape(StillFeed(make_snapshot(bundles=bundles, engine_faults=3, engine_rebuilds=2, swaps=1)))
+    for count in bundles:
+        labels = {"bundle": count.bundle, "bundle_sha256": count.bundle_sha256}
+        assert found[key("cells_by_bundle_total", **labels)] == count.cells
+    assert [found[key(f"{name}_total")] for name in ("engine_faults", "engine_rebuilds", "swaps")] == [3, 2, 1]
+    assert found[key("engine_out")] == 0
+    assert scrape(StillFeed(make_snapshot(engine_out="it hangs")))[key("engine_out")] == 1
 
 
 def test_metrics_of_everything_else(make_snapshot):
@@ -191,6 +202,7 @@ def unbalanced(snapshot, which):
         (lambda _: None, math.inf, "no snapshot received yet"),
         (lambda make: make(), 2.1, "the last snapshot is 2.1 s old"),
         (lambda make: make(journal=JournalHealth(fault="disk full")), 0.1, "journal: disk full"),
+        (lambda make: make(engine_out="no answer for 2 s"), 0.1, "engine: no answer for 2 s"),
         (lambda make: unbalanced(make(), "account"), 0.1, "account: decided is not kept + not kept"),
         (lambda make: unbalanced(make(), "lifetime"), 0.1, "account since start: decided is not kept + not kept"),
     ],
