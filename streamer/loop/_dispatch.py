@@ -18,6 +18,9 @@ from streamer.loop._series import Series
 from streamer.loop._settle import settle_classified, settle_unclassified
 from streamer.vocabulary import Reason
 
+BRINK = 4
+"""The time from trigger to deadline over the part of it that is kept in reserve while more comes than can go."""
+
 
 class Dispatch:
     """Keeps the engine busy.
@@ -64,6 +67,14 @@ class Dispatch:
         left = np.concatenate([_NONE, *self._given_up])
         self._given_up.clear()
         return left
+
+    def least_ns(self) -> int:
+        """Return how long it takes from now, at present, until a decision on a cell can leave."""
+        return self._margin_ns + self._times.of(self._times.smallest)
+
+    def recover(self) -> None:
+        """Expect a little less: an estimate that sheds everything would never be corrected by a new measurement."""
+        self._times.recover()
 
     @property
     def top(self) -> int:
@@ -131,13 +142,15 @@ class Dispatch:
 
     def _settle(self, batch: Batch, predictions: Predictions) -> None:
         live = self._live
+        # With what the answer lay there until it was looked at, which is the loop's doing and counts all the same.
+        took = max(predictions.seconds, (time.monotonic_ns() - batch.started_ns) * 1e-9)
         settle_classified(live, batch.series, live.pool.facts[batch.slots], predictions)
         if live.recording is not None:
             live.recording.hand_over(live.pool, batch.slots)
         live.pool.release(batch.slots)
         n = len(batch.slots)
         live.meters.batch(n, len(live.waiting), predictions.seconds)
-        self._times.follow(n, predictions.seconds)
+        self._times.follow(n, took)
 
     def _has_room(self) -> bool:
         return not self.hold and len(self._live.batches) < self._capacity and self._live.engine.ready
@@ -187,15 +200,56 @@ class Dispatch:
             if not len(deadlines):
                 return 0
         n = live.engine.take(len(deadlines))
-        earliest = int(deadlines[:n].min())
-        while n > times.smallest and earliest < now + times.of(n):
-            n = times.below(n)
-            earliest = int(deadlines[:n].min())
-        return n
+        if len(deadlines) > n:
+            brink = self._on_the_brink(series, deadlines, n, max(first, now + times.of(n)))
+            if brink is not None:
+                self._shed(series, brink)
+                deadlines = deadlines[~brink]
+        late = deadlines[:n] < max(first, now + times.of(n))
+        if not late.any():
+            return n
+        m = self._smaller(deadlines[:n], int(late.sum()), now)
+        if m:
+            return m
+        self._shed(series, np.concatenate([late, np.zeros(len(deadlines) - n, np.bool_)]))
+        return live.engine.take(len(deadlines) - int(late.sum()))
+
+    def _smaller(self, deadlines: NDArray[np.int64], late: int, now: int) -> int:
+        """Return a smaller batch that saves the first cells of this one, 0 where that would lose others instead.
+
+        A small batch saves who has the least time left, and takes its time from all that come after it. Where every
+        cell has little left, small batches are all there would ever be, and the engine would do a fraction of what it
+        can: so it must be that fewer are lost than the `late` of the whole batch.
+        """
+        times, n = self._times, len(deadlines)
+        m, earliest = n, int(deadlines.min())
+        while m > times.smallest and earliest < now + times.of(m):
+            m = times.below(m)
+            earliest = int(deadlines[:m].min())
+        lost = int((deadlines[m:] < now + times.of(m) + times.of(n - m)).sum()) if m < n else late
+        return m if lost < late else 0
+
+    def _on_the_brink(
+        self, series: Series, deadlines: NDArray[np.int64], n: int, done: int
+    ) -> NDArray[np.bool_] | None:
+        """Tell which cells to shed because as many of those that wait will be lost anyway; None for none.
+
+        `done` is when a batch of `n` that goes now is decided. Served in their order the last ones would be late. If
+        the first ones, which have the least time left, are shed in their place, the rest goes with time to spare; else,
+        while too much comes, every cell would be decided at the last moment, and a hiccup lose them all.
+        """
+        least = (series.deadline_after_ns or 0) // BRINK
+        brink = deadlines < done + least
+        if not brink.any():
+            return None
+        turn = np.arange(len(deadlines)) // n
+        lost = int((deadlines < done + turn * (self._times.of(n) // self._capacity)).sum())
+        brink &= np.cumsum(brink) <= min(lost, len(deadlines) - n)
+        return brink if brink.any() else None
 
     def _shed(self, series: Series, hopeless: NDArray[np.bool_]) -> None:
         live = self._live
-        self._times.recover()
+        self.recover()
         slots = live.waiting.take_where(hopeless)
         settle_unclassified(live, series, live.pool.facts[slots], Reason.LATE)
         live.pool.release(slots)

@@ -10,6 +10,7 @@ import zmq
 from numpy.typing import NDArray
 
 from streamer.ingest import FACTS, JUMP_NS, Facts, finite
+from streamer.loop._dispatch import Dispatch
 from streamer.loop._live import Backlog, Live
 from streamer.loop._series import NO_DEADLINE, Series
 from streamer.loop._sessions import Sessions
@@ -24,16 +25,28 @@ FUTURE_NS = JUMP_NS
 """A trigger this far behind its cell's arrival is a counter that has jumped. Less far, the start message was held up,
 and the mapping is late by as much until a quicker heartbeat comes."""
 
+HOPELESS_PER_CELL = 2
+"""So many cells that come too late to be saved count as one of those that are received in a turn."""
+
 Part = bytes | memoryview
 
 
 class Intake:
-    """Receives from the cells socket until nothing is left or enough came for now."""
+    """Receives from the cells socket until nothing is left or enough came for now.
 
-    def __init__(self, live: Live, sessions: Sessions) -> None:
+    Parameters
+    ----------
+    dispatch
+        Knows how long it takes, at present, until a decision on a cell can leave.
+    """
+
+    def __init__(self, live: Live, sessions: Sessions, dispatch: Dispatch) -> None:
         self._live = live
         self._sessions = sessions
         self._copy = True
+        self._dispatch = dispatch
+        self._soonest_ns = 0
+        self._hopeless: list[tuple[int, int, int, int, int]] = []
 
     def drain(self, cells: int) -> int:
         """Receive messages until none is there or about `cells` cells have come; return how many messages did.
@@ -42,7 +55,8 @@ class Intake:
         """
         live = self._live
         messages = came = 0
-        while came < cells:
+        least_ns = self._dispatch.least_ns()
+        while came + len(self._hopeless) // HOPELESS_PER_CELL < cells:
             if live.backlog and not self._place_backlog():
                 break
             # Asked rather than tried: an exception for an empty socket costs a lone cell ten microseconds.
@@ -50,8 +64,13 @@ class Intake:
                 break
             parts = self._receive()
             messages += 1
+            now_ns = time.monotonic_ns()
+            self._soonest_ns = now_ns + least_ns
+            hopeless = len(self._hopeless)
+            brought = self.message(parts, now_ns)
             # A message that brings nothing counts too: a flood of bad ones must not keep the loop here.
-            came += max(1, self.message(parts, time.monotonic_ns()))
+            came += max(1, brought) if len(self._hopeless) == hopeless else 0
+        self._shed_hopeless()
         return messages
 
     def message(self, parts: Sequence[Part], now_ns: int) -> int:
@@ -80,6 +99,15 @@ class Intake:
                 live.reply(bytes(parts[0]), Refused("", error.field, error.found, error.expected))
         return 0
 
+    def _shed_hopeless(self) -> None:
+        """Send the cells that came too late to waste, all at once."""
+        series = self._live.series
+        if self._hopeless and series is not None:  # which is theirs: with cells pending no series is closed
+            facts = np.array(self._hopeless, FACTS)
+            self._hopeless.clear()
+            self._dispatch.recover()
+            settle_unclassified(self._live, series, facts, Reason.LATE)
+
     def _receive(self) -> Sequence[Part]:
         socket = self._live.cells_socket
         if self._copy:
@@ -99,6 +127,16 @@ class Intake:
         frames = series.layout.view(header, parts[1], parts[2:])
         fresh = series.window.admit(header.seq, header.n)
         series.heard_ns = now_ns
+        if header.n == 1 and series.sorting is None and series.deadline_after_ns is not None:
+            # While too much comes, what is received has often waited too long already. The less is done with it, the
+            # more is left for the cells that can be saved.
+            ticks = int.from_bytes(header.ticks, "little")
+            trigger_ns = series.clock.to_host_one(ticks)
+            deadline_ns = trigger_ns + series.deadline_after_ns
+            if fresh is None and deadline_ns < self._soonest_ns:
+                series.account.pending += 1
+                self._hopeless.append((header.seq, ticks, trigger_ns, now_ns, deadline_ns))
+                return 1
         facts, ahead = _facts(series, header, now_ns)
         if fresh is not None:
             facts = facts[fresh]

@@ -38,6 +38,9 @@ from streamer.wire import encode_snapshot
 
 DRAIN_S = 5.0
 """How long a stopping streamer goes on deciding what it has; the rest goes to waste as `stopped`."""
+AHEAD = 2
+"""In one turn cells for so many full batches are received, more than the engine takes meanwhile: what is too much then
+waits here, where it is shed in time, and not in the socket, where it gets old."""
 GC_INTERVAL_NS = 1_000_000_000
 
 
@@ -164,8 +167,8 @@ class _Loop:
     ) -> None:
         self._live = live
         self._sessions = Sessions(live)
-        self._intake = Intake(live, self._sessions)
         self._dispatch = Dispatch(live, best)
+        self._intake = Intake(live, self._sessions, self._dispatch)
         self._telemetry = sockets.telemetry
         self._wakeup = wakeup
         self._poller = zmq.Poller()
@@ -218,8 +221,7 @@ class _Loop:
         self._dispatch.collect()
         self._engines.step(time.monotonic_ns())
         self._swaps.step()
-        # Up to one full batch at a time, so that a flood of cells never keeps the engine waiting for its next batch.
-        self._intake.drain(self._dispatch.top)
+        self._intake.drain(AHEAD * self._dispatch.top)
         if self._dispatch.start():
             self._dispatch.collect()  # a quick engine has answered already
         if live.series is not None:
