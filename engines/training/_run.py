@@ -45,7 +45,14 @@ def run(cells: Cells, plan: Plan, out: Path, *, resume: bool, command: str, quie
     _prepare(out)
     recipe = plan.recipe
     groups = labelled.groups if plan.keep_groups else None
-    parts = split(labelled.labels, validation=recipe.validation, test=recipe.test, seed=plan.seed, groups=groups)
+    parts = split(
+        labelled.labels,
+        validation=recipe.validation,
+        test=recipe.test,
+        seed=plan.seed,
+        groups=groups,
+        classes=labelled.classes,
+    )
     parts = _without_twins(labelled, parts, plan)
     data = sha256_of(cells)
     checkpoint = Checkpoint(
