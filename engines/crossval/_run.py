@@ -99,8 +99,12 @@ _SHARED: dict[str, Any] = {}
 def _begin(labelled: Labelled, plan: Plan, symmetries: tuple[int, ...], told: Any, stop: Event) -> None:
     """Give a worker process the cells once, and not with every trial; it ends when the process it works for does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal's processes: the first one acts
-    threading.Thread(target=_end_with, args=(os.getppid(), stop), daemon=True).start()
+    _watch(stop)
     _SHARED.update(labelled=labelled, plan=plan, symmetries=symmetries, told=told)
+
+
+def _watch(stop: Event) -> None:
+    threading.Thread(target=_end_with, args=(os.getppid(), stop), daemon=True).start()
 
 
 def _end_with(parent: int, stop: Event) -> None:
@@ -135,8 +139,10 @@ def _in_processes(
 ) -> Generator[tuple[Trial, Answer], None, None]:
     # A fresh interpreter each: PyTorch's threads do not survive a fork.
     context = get_context("spawn")
-    with SyncManager(ctx=context) as manager:
-        told, stop = manager.Queue(), context.Event()
+    stop, manager = context.Event(), SyncManager(ctx=context)
+    manager.start(_watch, (context.Event(),))
+    with manager:
+        told = manager.Queue()
         shared = (labelled, plan, symmetries, told, stop)
         with ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=shared) as pool:
             running: dict[Future[Answer], Trial] = {
