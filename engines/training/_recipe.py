@@ -86,8 +86,8 @@ class Recipe:
     label_smoothing: float = 0.02
     class_power: float = 0.5
     sampling_power: float = 0.0
-    prior_balance: float = 0.2
-    prior_floor: float = 0.05
+    prior_balance: float = 0.1
+    prior_floor: float = 0.02
     guide_weight: float = 0.5
     guide_image_weight: float = 1.0
     mixup: float = 0.0
