@@ -76,7 +76,7 @@ def crossval(
     if asked.merge:
         merge_classes(labelled.classes, asked.merge)
     poses = symmetries or (plan.recipe.symmetries,)
-    chosen = trials(labelled.labels, labelled.groups, scheme, plan.seed)
+    chosen = trials(labelled.labels, labelled.groups, scheme, plan.seed, labelled.classes)
     _refuse_leaks(labelled, chosen, plan)
     data = sha256_of(cells) + sha256_of_task(labelled)
     found = run_trials(labelled, data, chosen, plan, poses, Path(out), jobs=jobs, quiet=quiet)

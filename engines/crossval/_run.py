@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.managers import SyncManager
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -67,9 +68,10 @@ def run_trials(
                 save(answered, _path(out, trial), names[trial.name])
                 show(trial.name, 1.0)
         else:
-            for trial, answered in _in_processes(labelled, todo, plan, symmetries, kept, jobs, show):
-                found[trial.name] = answered
-                save(answered, _path(out, trial), names[trial.name])
+            with closing(_in_processes(labelled, todo, plan, symmetries, kept, jobs, show)) as answers:
+                for trial, answered in answers:
+                    found[trial.name] = answered
+                    save(answered, _path(out, trial), names[trial.name])
         for trial in trials:
             kept[trial.name].clear()
     return {name: answered for name, answered in found.items() if answered is not None}
@@ -94,16 +96,22 @@ def _one(
 _SHARED: dict[str, Any] = {}
 
 
-def _begin(labelled: Labelled, plan: Plan, symmetries: tuple[int, ...], told: Any) -> None:
+def _begin(labelled: Labelled, plan: Plan, symmetries: tuple[int, ...], told: Any, stop: Event) -> None:
     """Give a worker process the cells once, and not with every trial; it ends when the process it works for does."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal's processes: the first one acts
+    _watch(stop)
     _SHARED.update(labelled=labelled, plan=plan, symmetries=symmetries, told=told)
 
 
-def _end_with(parent: int) -> None:
-    # A killed parent cannot tell its workers, and a trial takes minutes: they would go on for nobody.
-    while os.getppid() == parent:
-        time.sleep(1)
+def _watch(stop: Event) -> None:
+    threading.Thread(target=_end_with, args=(os.getppid(), stop), daemon=True).start()
+
+
+def _end_with(parent: int, stop: Event) -> None:
+    # A killed parent cannot tell its workers, and a trial takes minutes: they would go on for nobody. Ending in the
+    # middle of a trial loses at most its current epoch: a checkpoint is whole or not there.
+    while os.getppid() == parent and not stop.wait(1):
+        pass
     os._exit(1)
 
 
@@ -128,12 +136,14 @@ def _in_processes(
     kept: dict[str, Checkpoint],
     jobs: int,
     show: Any,
-) -> Iterator[tuple[Trial, Answer]]:
+) -> Generator[tuple[Trial, Answer], None, None]:
     # A fresh interpreter each: PyTorch's threads do not survive a fork.
     context = get_context("spawn")
-    with SyncManager(ctx=context) as manager:
+    stop, manager = context.Event(), SyncManager(ctx=context)
+    manager.start(_watch, (context.Event(),))
+    with manager:
         told = manager.Queue()
-        shared = (labelled, plan, symmetries, told)
+        shared = (labelled, plan, symmetries, told, stop)
         with ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=shared) as pool:
             running: dict[Future[Answer], Trial] = {
                 pool.submit(_work, trial, kept[trial.name]): trial for trial in todo
@@ -145,6 +155,8 @@ def _in_processes(
                     for future in [future for future in running if future.done()]:
                         yield running.pop(future), _result(future)
             finally:
+                if running:  # interrupted, or one has failed: the others are not waited for
+                    stop.set()
                 pool.shutdown(cancel_futures=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from engines.errors import InputError
 from engines.training import Split, folds, split
+from engines.training._groups import class_name
 
 Indices = NDArray[np.int64]
 
@@ -79,7 +81,13 @@ class Trial:
     parts: Split
 
 
-def trials(labels: NDArray[np.int64], groups: NDArray[np.str_] | None, scheme: Scheme, seed: int) -> list[Trial]:
+def trials(
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_] | None,
+    scheme: Scheme,
+    seed: int,
+    classes: Sequence[str] = (),
+) -> list[Trial]:
     """Return the trials, the largest fraction first.
 
     Parameters
@@ -88,6 +96,8 @@ def trials(labels: NDArray[np.int64], groups: NDArray[np.str_] | None, scheme: S
         `(n,)`, negative where a cell has no label: it is in no part.
     groups
         `(n,)` names, None where cells have none.
+    classes
+        The labels' names, for messages.
 
     Raises
     ------
@@ -97,16 +107,23 @@ def trials(labels: NDArray[np.int64], groups: NDArray[np.str_] | None, scheme: S
     kept = groups if scheme.keep_groups else None
     if scheme.kind == "repeats":
         whole = {
-            f"repeat-{k + 1}": split(labels, validation=scheme.validation, test=scheme.test, seed=seed + k, groups=kept)
+            f"repeat-{k + 1}": split(
+                labels,
+                validation=scheme.validation,
+                test=scheme.test,
+                seed=seed + k,
+                groups=kept,
+                classes=classes,
+            )
             for k in range(scheme.count)
         }
     else:
         whole = {
-            name: _leave_out(labels, kept, test, scheme.validation, seed)
+            name: _leave_out(labels, kept, test, scheme.validation, seed, classes)
             for name, test in _tests(labels, groups, scheme, seed).items()
         }
     for name, parts in whole.items():
-        _check(name, labels, parts)
+        _check(name, labels, parts, classes)
     if scheme.per_class:
         return [
             Trial(f"{name}-{number}-a-class", float(number), _few(labels, parts, number, seed))
@@ -133,13 +150,19 @@ def _tests(labels: NDArray[np.int64], groups: NDArray[np.str_] | None, scheme: S
 
 
 def _leave_out(
-    labels: NDArray[np.int64], groups: NDArray[np.str_] | None, test: Indices, validation: float, seed: int
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_] | None,
+    test: Indices,
+    validation: float,
+    seed: int,
+    classes: Sequence[str],
 ) -> Split:
     rest = labels.copy()
     rest[test] = -1
     # With few groups left there may be none to spare for validation; calibration within groups is better than none.
     enough = groups is not None and len(np.unique(groups[rest >= 0])) >= 3
-    parts = split(rest, validation=validation, test=0.0, seed=seed, groups=groups if enough else None)
+    kept = groups if enough else None
+    parts = split(rest, validation=validation, test=0.0, seed=seed, groups=kept, classes=classes)
     return Split(parts.train, parts.validation, test)
 
 
@@ -165,9 +188,10 @@ def _draw(labels: NDArray[np.int64], cells: Indices, numbers: dict[int, int], se
     return np.sort(np.concatenate(drawn))
 
 
-def _check(name: str, labels: NDArray[np.int64], parts: Split) -> None:
+def _check(name: str, labels: NDArray[np.int64], parts: Split, classes: Sequence[str]) -> None:
     lacking = np.setdiff1d(labels[labels >= 0], labels[parts.train])
     if len(lacking):
-        raise InputError("crossval", name, f"no cell of class number {lacking[0]} to train on", "some of every class")
+        found = f"no cell of {class_name(int(lacking[0]), classes)} to train on"
+        raise InputError("crossval", name, found, "some of every class")
     if not len(parts.test):
         raise InputError("crossval", name, "no cell to test on", "some")

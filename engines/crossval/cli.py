@@ -22,7 +22,7 @@ from engines.evaluation import parse_merges
 from engines.training._entry import require_extra
 from engines.training._plan import Device, Plan
 from engines.training._recipe import Recipe
-from engines.training.cli import changed, command_of, named, open_labelled
+from engines.training.cli import command_of, open_labelled, plan_of
 
 _R = Recipe()
 
@@ -46,7 +46,7 @@ def crossval_command(
         str | None, typer.Option(help="Learning curve in cells of each class instead, as in 10,25,100.")
     ] = None,
     network: Annotated[str, typer.Option(help="A network (docs/networks.md), or classical: features and boosting.")] = (
-        "compact"
+        "compact-fine"
     ),
     channels: Annotated[str | None, typer.Option(help="Channels, comma separated. All but the guide.")] = None,
     guide: Annotated[str | None, typer.Option(help="A channel the network learns to foretell.")] = None,
@@ -76,19 +76,8 @@ def crossval_command(
     """Cross-validate: how good a network is on cells it was not trained on, and how sure that is."""
     if network != CLASSICAL:
         require_extra()
-    plan = Plan(
-        network=network,
-        channels=None if channels is None else tuple(name.strip() for name in channels.split(",")),
-        guide=guide,
-        recipe=changed(dataclasses.replace(_R, epochs=epochs, bfloat16=bfloat16), recipe or []),
-        merges=parse_merges(merge or []),
-        keep_groups=groups != "none",
-        init_from=named(init_from),
-        teacher=named(teacher),
-        seed=seed,
-        threads=threads or max(1, (os.cpu_count() or 1) // max(1, jobs)),
-        device=device,
-    )
+    each = threads or max(1, (os.cpu_count() or 1) // max(1, jobs))
+    plan = dataclasses.replace(plan_of(context), threads=each)
     scheme = _scheme(folds, repeats, fractions, per_class, plan, by_group=leave_one_group_out)
     opened = open_labelled(cells, seed, groups, hint)
     asked = Asked(class_mix, parse_merges(report_merge or []))

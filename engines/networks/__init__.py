@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import nn
 
 from engines.errors import InputError
-from engines.networks.compact import Compact
+from engines.networks.compact import Compact, CompactFine
 from engines.networks.cost import Cost, Layer, cost
 from engines.networks.deepflow import DeepFlow
 from engines.networks.deepflow_released import DeepFlowReleased
@@ -18,6 +18,7 @@ from engines.networks.yao import YaoConvNet
 _MAKERS: dict[str, Callable[[int, int, int, int], nn.Module]] = {
     "deepflow": lambda channels, classes, _height, _width: DeepFlow(channels, classes),
     "compact": Compact,
+    "compact-fine": CompactFine,
     "deepflow-released": lambda channels, classes, _height, _width: DeepFlowReleased(channels, classes),
     "deeploc": DeepLoc,
     "yao-convnet": YaoConvNet,
@@ -57,6 +58,7 @@ def create(name: str, channels: int, classes: int, height: int, width: int) -> n
 __all__ = [
     "NETWORKS",
     "Compact",
+    "CompactFine",
     "Cost",
     "DeepFlow",
     "DeepFlowReleased",

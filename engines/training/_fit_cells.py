@@ -75,6 +75,10 @@ def fit_cells(
     front = normaliser(recipe.normalise, known)
     shares = np.bincount(labels[parts.train], minlength=len(labelled.classes)) / len(parts.train)
     class_mix = dict(zip(labelled.classes, shares.tolist(), strict=True))
+    teacher = None
+    if plan.teacher is not None:
+        half = recipe.bfloat16
+        teacher = Teacher.of(plan.teacher, labelled.channels, class_mix, scaling, bfloat16=half)
     material = Material(
         train,
         torch.from_numpy(labels[parts.train]),
@@ -82,7 +86,7 @@ def fit_cells(
         labels[parts.validation],
         front,
         _guide(labelled, parts, plan),
-        None if plan.teacher is None else Teacher.of(plan.teacher, labelled.channels, class_mix, scaling),
+        teacher,
     )
     fitted = [_member(number, labelled, material, plan, checkpoint, report) for number in range(recipe.members)]
     network = fitted[0].network if len(fitted) == 1 else Ensemble([member.network for member in fitted]).eval()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,9 +13,15 @@ Indices = NDArray[np.int64]
 
 
 def part_groups(
-    labels: NDArray[np.integer], groups: NDArray[np.str_], shares: NDArray[np.float64], seed: int
+    labels: NDArray[np.integer],
+    groups: NDArray[np.str_],
+    shares: NDArray[np.float64],
+    seed: int,
+    classes: Sequence[str] = (),
 ) -> Indices:
     """Return the part 0, 1 … of each cell, −1 without a label; `shares` are the wanted ones, part 0 is training.
+
+    `classes` are the labels' names, for the message.
 
     Raises
     ------
@@ -31,10 +39,15 @@ def part_groups(
         raise InputError(
             "training",
             "groups",
-            f"class number {lacking[0]} only in groups that were held out",
+            f"{class_name(int(lacking[0]), classes)} only in groups that were held out",
             "each class in several groups: another --seed, or --groups none",
         )
     return found
+
+
+def class_name(label: int, classes: Sequence[str]) -> str:
+    """Return how a message calls a class: by its name, or by its number where names are not known."""
+    return f"class {classes[label]}" if label < len(classes) else f"class number {label}"
 
 
 def fold_groups(labels: NDArray[np.integer], groups: NDArray[np.str_], count: int, seed: int) -> Indices:

@@ -36,11 +36,12 @@ class Recipe:
     prior_balance, prior_floor
         Which mix of classes the exported probabilities take for granted: the training cells' shares to the power
         1 − `prior_balance` (0 their own mix, 1 all classes alike), and no class rarer than `prior_floor`. At the
-        own mix accuracy is highest and level, so that a little balance costs none of it and finds more of the rarer
-        classes; and a class of 0.2 % that is taken for 0.2 % is hardly ever called, though often the one looked for.
+        own mix accuracy is highest and level, so that a little balance costs hardly any of it and finds more of the
+        rarer classes; and a class of 0.2 % that is taken for 0.2 % is hardly ever called, though often the one looked
+        for. docs/training.md has the trade-off measured.
     guide_weight, guide_image_weight
         Weights of the guide's squared errors where a guide channel is given: of its measurements, and of its
-        picture at a quarter of the resolution.
+        picture, at four times the resolution of the network's last maps.
     mixup
         Parameter of the beta distribution by which pairs of cells are blended (Zhang et al. 2018); 0 for none.
     dropout
@@ -70,8 +71,8 @@ class Recipe:
     validation, test
         Shares of all cells held out to pick and calibrate (validation) and to report (test).
     bfloat16
-        Compute forward and backward passes in bfloat16, the weights staying float32: about 1.5 times as fast
-        on processors with AVX-512 BF16, and what is always done on a GPU.
+        Compute forward and backward passes in bfloat16, the weights staying float32: 1.5 to 2 times as fast
+        on processors with AVX-512 BF16 or AMX, and what is always done on a GPU. A teacher answers in it, too.
     """
 
     epochs: int = 60

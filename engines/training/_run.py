@@ -24,6 +24,7 @@ from engines.training._check import Labelled, check, seen_by
 from engines.training._checkpoint import NAME, Checkpoint, identity_of
 from engines.training._export import OPSET, Classifier, classify, export
 from engines.training._fit_cells import fit_cells
+from engines.training._heap import keep_freed_memory
 from engines.training._merge import merge
 from engines.training._parity import parity
 from engines.training._plan import Plan
@@ -45,7 +46,14 @@ def run(cells: Cells, plan: Plan, out: Path, *, resume: bool, command: str, quie
     _prepare(out)
     recipe = plan.recipe
     groups = labelled.groups if plan.keep_groups else None
-    parts = split(labelled.labels, validation=recipe.validation, test=recipe.test, seed=plan.seed, groups=groups)
+    parts = split(
+        labelled.labels,
+        validation=recipe.validation,
+        test=recipe.test,
+        seed=plan.seed,
+        groups=groups,
+        classes=labelled.classes,
+    )
     parts = _without_twins(labelled, parts, plan)
     data = sha256_of(cells)
     checkpoint = Checkpoint(
@@ -105,8 +113,9 @@ def _with_int8(contents: _Contents, labelled: Labelled, parts: Split, out: Path)
 
 @contextmanager
 def settings(plan: Plan) -> Iterator[None]:
-    """Seed PyTorch and set its threads, and leave both as they were."""
+    """Seed PyTorch and set its threads, and leave both as they were; keep freed memory for the next step."""
     before = torch.get_num_threads()
+    keep_freed_memory()
     with torch.random.fork_rng():
         torch.manual_seed(plan.seed)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,7 @@ def split(
     test: float,
     seed: int,
     groups: NDArray[np.str_] | None = None,
+    classes: Sequence[str] = (),
 ) -> Split:
     """Split so that every class keeps its share in all three parts.
 
@@ -48,6 +50,8 @@ def split(
         Names the split: the same labels, groups and seed always give the same parts.
     groups
         `(n,)` names of plate, day, donor …: no group is then in two parts, which makes the shares approximate.
+    classes
+        The labels' names, for messages.
 
     Raises
     ------
@@ -55,7 +59,7 @@ def split(
         The groups cannot be parted so that training has every class.
     """
     if groups is not None:
-        parts = part_groups(labels, groups, np.array([1 - validation - test, validation, test]), seed)
+        parts = part_groups(labels, groups, np.array([1 - validation - test, validation, test]), seed, classes)
         return Split(*(np.flatnonzero(parts == part) for part in range(3)))
     generator = np.random.default_rng(seed)
     members_of: tuple[list[Indices], list[Indices], list[Indices]] = ([], [], [])

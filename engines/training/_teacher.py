@@ -49,8 +49,18 @@ class Teacher:
     compiled: ov.CompiledModel
 
     @classmethod
-    def of(cls, bundle: Bundle, channels: tuple[str, ...], mix: Mapping[str, float], scaling: Scaling) -> Teacher:
+    def of(
+        cls,
+        bundle: Bundle,
+        channels: tuple[str, ...],
+        mix: Mapping[str, float],
+        scaling: Scaling,
+        *,
+        bfloat16: bool = False,
+    ) -> Teacher:
         """Return a teacher for a student of these channels and classes, whose training cells have this class mix.
+
+        It answers in float32, or in bfloat16 where the student is trained in that.
 
         Raises
         ------
@@ -64,7 +74,8 @@ class Teacher:
         if set(bundle.classes) != set(mix):
             raise InputError("training", "teacher", f"classes {', '.join(bundle.classes)}", ", ".join(mix))
         core = ov.Core()
-        compiled = core.compile_model(core.read_model(bundle.graph()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        hint = {"INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32"}
+        compiled = core.compile_model(core.read_model(bundle.graph()), "CPU", hint)
         picked = [channels.index(name) for name in needed]
         return cls(bundle, picked, [bundle.classes.index(name) for name in mix], _tilt(bundle, mix), scaling, compiled)
 

@@ -13,8 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+Floats = NDArray[np.float32] | NDArray[np.float64]
+
 NAME = "unfamiliarity"
 _DIRECTIONS = 32
+# Up to so many dimensions all directions are computed; beyond, time grows with their cube (a student on frames of
+# 128×128 has 14,400), and the largest directions are all that is needed.
+_ALL_DIRECTIONS = 1024
+_SPARE, _PASSES = 16, 6
 # 1 is as far as the farthest hundredth of the cells that set the scale.
 _QUANTILE = 0.99
 # A direction in which the training cells hardly vary must not make any cell infinitely far in it.
@@ -39,17 +45,15 @@ class Unfamiliarity(nn.Module):
     ) -> None:
         """Learn from training cells `(n, E)` and their classes `(n,)`; `scale`: embeddings of cells not trained on."""
         super().__init__()
-        values = embedding.astype(np.float64)
+        # In double precision, but for embeddings so large that memory counts.
+        values = embedding if embedding.shape[1] > _ALL_DIRECTIONS else embedding.astype(np.float64)
         present = np.unique(labels)
         centres = np.stack([values[labels == k].mean(axis=0) for k in present])
         within = values - centres[np.searchsorted(present, labels)]
-        variances, axes = np.linalg.eigh(within.T @ within / len(within))
-        kept = min(_DIRECTIONS, values.shape[1])
-        variances, axes = variances[::-1], axes[:, ::-1]
-        variances = np.maximum(variances, max(float(variances.mean()) * _LEAST, 1e-12))
-        rest = float(variances[kept:].mean()) if kept < len(variances) else float(variances[-1])
-        self.register_buffer("axes", torch.from_numpy(axes[:, :kept].copy()).float())
-        self.register_buffer("stretch", torch.from_numpy(1 / np.sqrt(variances[:kept])).float())
+        kept = min(_DIRECTIONS, embedding.shape[1])
+        variances, axes, rest = _directions(within, kept)
+        self.register_buffer("axes", torch.from_numpy(axes.copy()).float())
+        self.register_buffer("stretch", torch.from_numpy(1 / np.sqrt(variances)).float())
         self.register_buffer("centres", torch.from_numpy(centres).float())
         self.register_buffer("rest", torch.tensor(1 / rest).float())
         self.register_buffer("unit", torch.tensor(1.0))
@@ -64,6 +68,29 @@ class Unfamiliarity(nn.Module):
         outside = _squared(embedding, self.centres) - _squared(along, of_classes)
         nearest = (inside + outside.clamp(min=0) * self.rest).amin(1, keepdim=True)
         return nearest.clamp(min=0).sqrt() / self.unit
+
+
+def _directions(within: Floats, kept: int) -> tuple[Floats, Floats, float]:
+    """Return the `kept` largest variances of centred `(n, E)` values, their axes, the mean of the other variances.
+
+    Variances are raised to what is left of the mean one by `_LEAST`.
+    """
+    n, size = within.shape
+    total = float(np.einsum("ij,ij->", within, within)) / n
+    least = max(total / size * _LEAST, 1e-12)
+    if size <= _ALL_DIRECTIONS:
+        variances, axes = np.linalg.eigh(within.T @ within / n)
+        variances, axes = np.maximum(variances[::-1], least), axes[:, ::-1]
+        rest = float(variances[kept:].mean()) if kept < size else float(variances[-1])
+        return variances[:kept], axes[:, :kept], rest
+    # Subspace iteration from a random start (Halko, Martinsson & Tropp 2011): products with `within` only.
+    axes = np.random.default_rng(0).standard_normal((size, min(kept + _SPARE, n)))
+    for _ in range(_PASSES):
+        axes = np.linalg.qr(within.T @ (within @ axes))[0]
+    _, singular, turned = np.linalg.svd(within @ axes, full_matrices=False)
+    variances, axes = (singular * singular / n)[:kept], (axes @ turned.T)[:, :kept]
+    rest = max((total - float(variances.sum())) / (size - kept), least)
+    return np.maximum(variances, least), axes, rest
 
 
 def _squared(cells: Tensor, classes: Tensor) -> Tensor:

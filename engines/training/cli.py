@@ -25,7 +25,9 @@ def train_command(
     cells: Annotated[str, typer.Argument(help="Labelled cells (see docs/cells.md), or digital[:N] for rendered ones.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the bundle to write.")],
     hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
-    network: Annotated[str, typer.Option(help="compact, deepflow, student …; see docs/networks.md.")] = "compact",
+    network: Annotated[
+        str, typer.Option(help="compact-fine, deepflow, student …; see docs/networks.md.")
+    ] = "compact-fine",
     channels: Annotated[
         str | None, typer.Option(help="Channels, comma separated, in order. All but the guide by default.")
     ] = None,
@@ -57,20 +59,7 @@ def train_command(
 ) -> None:
     """Train a network on labelled cells and write a bundle."""
     require_extra()
-    plan = Plan(
-        network=network,
-        channels=None if channels is None else tuple(name.strip() for name in channels.split(",")),
-        guide=guide,
-        recipe=changed(dataclasses.replace(_R, epochs=epochs, bfloat16=bfloat16), recipe or []),
-        merges=parse_merges(merge or []),
-        keep_groups=groups != "none",
-        init_from=named(init_from),
-        teacher=named(teacher),
-        int8=int8,
-        seed=seed,
-        threads=threads,
-        device=device,
-    )
+    plan = dataclasses.replace(plan_of(context), int8=int8, threads=threads)
     opened = open_labelled(cells, seed, groups, hint)
     try:
         bundle = train(opened, out=out, plan=plan, resume=resume, command=command_of(context, "train"))
@@ -83,6 +72,26 @@ def train_command(
             f"{bundle.manifest.name}: {figures['cells']} held-out cells: accuracy {figures['accuracy']:.4f}, "
             f"balanced accuracy {figures['balanced_accuracy']:.4f}, calibration error {figures['ece']:.4f}"
         )
+
+
+def plan_of(context: typer.Context) -> Plan:
+    """Return the plan of the options that `train` and `crossval` share, by their names."""
+    given = context.params
+    channels = given["channels"]
+    return Plan(
+        network=given["network"],
+        channels=None if channels is None else tuple(name.strip() for name in channels.split(",")),
+        guide=given["guide"],
+        recipe=changed(
+            dataclasses.replace(_R, epochs=given["epochs"], bfloat16=given["bfloat16"]), given["recipe"] or []
+        ),
+        merges=parse_merges(given["merge"] or []),
+        keep_groups=given["groups"] != "none",
+        init_from=named(given["init_from"]),
+        teacher=named(given["teacher"]),
+        seed=given["seed"],
+        device=given["device"],
+    )
 
 
 def open_labelled(cells: str, seed: int, groups: str | None, hint: list[str] | None) -> Cells:

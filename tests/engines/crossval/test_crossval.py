@@ -1,4 +1,7 @@
 import json
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing import active_children
 
 import numpy as np
 import pytest
@@ -59,6 +62,22 @@ def test_jobs_give_what_one_process_gives(tmp_path):
     one = crossval(cells(60), out=tmp_path / "a", scheme=scheme, plan=PLAN, quiet=True)
     two = crossval(cells(60), out=tmp_path / "b", scheme=scheme, plan=PLAN, jobs=2, quiet=True)
     assert two == one
+
+
+def test_interrupted_jobs_end_at_once(tmp_path, monkeypatch):
+    @contextmanager
+    def interrupted(_count, _done, *, quiet):
+        def show(_name, _share):
+            raise KeyboardInterrupt
+
+        yield show
+
+    monkeypatch.setattr(runner, "_progress", interrupted)
+    endless = replace(PLAN, recipe=Recipe(epochs=1_000_000, batch=16))
+    scheme = Scheme(count=3, keep_groups=False)
+    with pytest.raises(KeyboardInterrupt):
+        crossval(cells(60), out=tmp_path, scheme=scheme, plan=endless, jobs=2, quiet=True)
+    assert not active_children()
 
 
 def test_groups_are_left_out_one_by_one(tmp_path):

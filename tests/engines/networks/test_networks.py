@@ -26,6 +26,7 @@ LEAST = {
     "student-micro": 7,
     "student-deep": 7,
     "compact": 7,
+    "compact-fine": 8,
 }
 
 
@@ -68,7 +69,15 @@ def test_logits_are_the_head_of_the_embedding_and_both_are_finite_at_the_start(n
     assert (learning.std(dim=0) > 1e-3).float().mean() > 0.5
 
 
-AVERAGING = ("compact", "deepflow", "deepflow-released", "student-wide", "student-micro", "student-deep")
+AVERAGING = (
+    "compact",
+    "compact-fine",
+    "deepflow",
+    "deepflow-released",
+    "student-wide",
+    "student-micro",
+    "student-deep",
+)
 
 
 @pytest.mark.parametrize("name", AVERAGING)
@@ -316,6 +325,14 @@ def test_compact_costs_a_fifth_of_deepflow():
     assert found.multiply_adds < cost(create("deepflow", 2, 7, 40, 40), 2, 40, 40).multiply_adds / 5
     maps = [layer.output for layer in found.layers if layer.kind == "convolution"]
     assert maps == [(24, 20, 20), (48, 20, 20), (64, 10, 10), (64, 10, 10), (96, 5, 5)]
+
+
+def test_compact_fine_sees_every_pixel_at_half_of_deepflows_cost():
+    found = cost(create("compact-fine", 2, 7, 40, 40), 2, 40, 40)
+    assert (found.parameters, found.multiply_adds) == (297_031, 35_482_496)
+    assert found.multiply_adds < 0.55 * cost(create("deepflow", 2, 7, 40, 40), 2, 40, 40).multiply_adds
+    maps = [layer.output for layer in found.layers if layer.kind == "convolution"]
+    assert maps == [(16, 40, 40), (64, 20, 20), (64, 20, 20), (96, 10, 10), (96, 10, 10), (128, 5, 5)]
 
 
 def test_new_students_halve_the_frame_as_they_go():

@@ -49,8 +49,11 @@ def test_too_few_groups_are_refused_by_name():
 
 def test_classes_that_each_have_one_group_cannot_be_held_out():
     labels = np.repeat([0, 1, 2], 10)
+    groups = np.array(["a", "b", "c"])[labels]
+    with pytest.raises(InputError, match=r"class (fine|small|torn) only in groups that were held out"):
+        split(labels, validation=0.25, test=0.25, seed=0, groups=groups, classes=("fine", "small", "torn"))
     with pytest.raises(InputError, match=r"class number \d only in groups that were held out"):
-        split(labels, validation=0.25, test=0.25, seed=0, groups=np.array(["a", "b", "c"])[labels])
+        split(labels, validation=0.25, test=0.25, seed=0, groups=groups)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 7))

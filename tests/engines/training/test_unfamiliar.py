@@ -44,6 +44,18 @@ def test_distance_is_mahalanobis_where_every_direction_is_kept():
     assert found == pytest.approx(expected, rel=5e-3)
 
 
+def test_large_embeddings_are_measured_as_small_ones_are():
+    # Beyond a limit only the largest directions are looked for; more dimensions that say nothing change nothing.
+    values, labels = blobs(400, width=60)
+    wide = np.concatenate((values, np.zeros((400, 1500), np.float32)), axis=1)
+    small, large = Unfamiliarity(values, labels), Unfamiliarity(wide, labels)
+    strong = slice(0, 6)  # the directions in which the blobs vary much; the others' order is chance
+    assert large.stretch.numpy()[strong] == pytest.approx(small.stretch.numpy()[strong], rel=1e-3)
+    overlap = np.linalg.svd(large.axes.numpy()[:60, strong].T @ small.axes.numpy()[:, strong])[1]
+    assert overlap == pytest.approx(np.ones(6), abs=1e-3)
+    assert large.axes.shape == (1560, 32)
+
+
 def test_constant_embeddings_are_no_trouble():
     measure = Unfamiliarity(np.ones((20, 5), np.float32), np.arange(20) % 2)
     assert torch.isfinite(measure(torch.ones(3, 5))).all()
