@@ -18,8 +18,10 @@ from bench.plots import paint_curves
 from bench.subject import Options, Say, subject_of
 from bench.tables import PERCENTILES, make_table, percentile_cells, shape
 from engines.bundle import Bundle
+from streamer.loop import Awake
 from streamer.simulator import percentiles
 
+NAMES = {"streamer": "streamer", "echo": "echo", "echo_awake": "echo, processors held awake"}
 TURNS = 4
 RATE = 1000.0
 LADDER = (1, 2, 4, 8, 16, 32, 64)
@@ -81,6 +83,8 @@ def _compare(
     cells = max(100, int(rate * seconds / TURNS))
     streamed: list[Outcome] = []
     echoed: list[Outcome] = []
+    awake: list[Outcome] = []
+    holding = Awake(wished=True)
     with Streaming(bundle, how, transport) as streamer, Bare("bench.live.echo", bundle, transport) as echo:
         for target in (streamer.target(), echo.target()):
             play(target, frames, Load(min(cells, 200), rate))  # what is done for the first time takes longer
@@ -89,18 +93,33 @@ def _compare(
             load = Load(cells, rate, seed=seed + turn)
             streamed.append(play(streamer.target(), frames, load))
             echoed.append(play(echo.target(), frames, load))
-    ratios = {
-        f"p{label}": [_at(one, q) / _at(other, q) for one, other in zip(streamed, echoed, strict=True)]
-        for label, q in (("50", 50), ("99", 99))
-    }
+            # While a series is open the streamer holds the processors awake where it may, which the echo profits from
+            # as well: so it is measured with and without.
+            holding.hold()
+            if holding.held:
+                awake.append(play(echo.target(), frames, load))
+                holding.release()
+    ratios = _ratios(streamed, echoed)
+    found: dict[str, object] = {"processors_held_awake": bool(awake)}
+    if awake:
+        kinder = _ratios(streamed, awake)
+        found |= {f"{name}_to_echo_awake": value for name, value in kinder.items()} | {"echo_awake": _together(awake)}
     return {
-        "p50_ratio": round(float(np.median(ratios["p50"])), 3),
-        "p99_ratio": round(float(np.median(ratios["p99"])), 3),
-        "p50_ratio_by_turn": [round(ratio, 3) for ratio in ratios["p50"]],
-        "p99_ratio_by_turn": [round(ratio, 3) for ratio in ratios["p99"]],
+        **ratios,
+        **found,
         "streamer": _together(streamed),
         "echo": _together(echoed),
     }
+
+
+def _ratios(streamed: list[Outcome], echoed: list[Outcome]) -> dict[str, object]:
+    """Return the medians over turns, and each turn's."""
+    found: dict[str, object] = {}
+    for q in (50, 99):
+        by_turn = [_at(one, q) / _at(other, q) for one, other in zip(streamed, echoed, strict=True)]
+        found[f"p{q}_ratio"] = round(float(np.median(by_turn)), 3)
+        found[f"p{q}_ratio_by_turn"] = [round(ratio, 3) for ratio in by_turn]
+    return found
 
 
 def _together(outcomes: list[Outcome]) -> dict[str, object]:
@@ -156,8 +175,8 @@ def tables(figures: dict[str, Any]) -> list[Table]:
     """Return the latencies beside the echo's, the rates, and where the processor's time goes."""
     rows: list[list[object]] = []
     for transport, found in figures["latency"].items():
-        both = ("streamer", "echo")
-        rows += [[f"{transport}, {name}", *percentile_cells(found[name]["latency_us"])] for name in both]
+        both = [name for name in ("streamer", "echo", "echo_awake") if name in found]
+        rows += [[f"{transport}, {NAMES[name]}", *percentile_cells(found[name]["latency_us"])] for name in both]
         rows.append([f"{transport}, ratio", found["p50_ratio"], None, found["p99_ratio"], None, None])
     title = f"Planned sending to answer at {figures['rate']:g} cells/s, µs: an engine that answers at once"
     flows = [
