@@ -46,7 +46,7 @@ def crossval_command(
         str | None, typer.Option(help="Learning curve in cells of each class instead, as in 10,25,100.")
     ] = None,
     network: Annotated[str, typer.Option(help="A network (docs/networks.md), or classical: features and boosting.")] = (
-        "compact-fine"
+        "compact"
     ),
     channels: Annotated[str | None, typer.Option(help="Channels, comma separated. All but the guide.")] = None,
     guide: Annotated[str | None, typer.Option(help="A channel the network learns to foretell.")] = None,

@@ -37,7 +37,7 @@ class Plan:
         Of the split, the weights and the augmentation; PyTorch's threads, None as they are; where to compute.
     """
 
-    network: str = "compact-fine"
+    network: str = "compact"
     channels: tuple[str, ...] | None = None
     guide: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
