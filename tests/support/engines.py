@@ -147,6 +147,8 @@ class Shop:
     def __init__(self, *, capacity=1, takes_s=0.0):
         self.capacity, self.takes_s = capacity, takes_s
         self.built, self.asked = [], []
+        self.refused = 0
+        """How often none of those asked for could be built."""
         self.broken = set()
         """Names of engines that cannot be built."""
 
@@ -158,6 +160,7 @@ class Shop:
                 engine = ScriptedEngine(bundle, self.capacity, name)
                 self.built.append(engine)
                 return Choice(engine, name, place > 0, names[place:] + names[:place])
+        self.refused += 1
         raise EngineError(f"scripted: cannot build {', '.join(names)}")
 
 

@@ -124,7 +124,7 @@ def test_it_is_tried_again_until_one_can_be_built(toy_bundle):
             sender.start("again", TOY_SCHEMA, sort_delay_us=5_000_000)
             pass_by(sender)
             streamer.engine.fail_submit += 1
-            pass_by(sender, until=lambda: shop.asked)
+            pass_by(sender, until=lambda: shop.refused)
             shop.broken = set()
             pass_by(sender, until=lambda: shop.built and shop.built[0].batches > 20)
             totals = sender.end()
