@@ -25,9 +25,7 @@ def train_command(
     cells: Annotated[str, typer.Argument(help="Labelled cells (see docs/cells.md), or digital[:N] for rendered ones.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the bundle to write.")],
     hint: Annotated[list[str] | None, typer.Option("--hint", metavar="NAME=VALUE", help=HINT_HELP)] = None,
-    network: Annotated[
-        str, typer.Option(help="compact, deepflow, student …; see docs/networks.md.")
-    ] = "compact",
+    network: Annotated[str, typer.Option(help="compact, deepflow, student …; see docs/networks.md.")] = "compact",
     channels: Annotated[
         str | None, typer.Option(help="Channels, comma separated, in order. All but the guide by default.")
     ] = None,
