@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 from engines.errors import CellsError, InputError, MissingExtraError
 
@@ -35,6 +36,12 @@ def hang(path):
         asked.write("x")
     while True:
         pass
+
+
+def sleep(path):
+    """Never come back, and take no processor time over it."""
+    while True:
+        time.sleep(1)
 
 
 def swell(path):

@@ -149,7 +149,7 @@ def _named(source: object, key: str, codecs: Any, field: str, known: dict[str, A
 def _dtype(source: object, key: str, name: Any) -> np.dtype[Any]:
     try:
         dtype: np.dtype[Any] | None = np.dtype(name) if isinstance(name, str) else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, SyntaxError):  # the last for a number such as 01, which NumPy reads as Python would
         dtype = None
     if dtype is None or dtype.hasobject or (dtype.name not in _NUMBERS and dtype.kind not in "SU"):
         raise CellsError(source, key, f"dtype {name}", "numbers or texts")

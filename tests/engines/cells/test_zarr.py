@@ -136,6 +136,7 @@ def edit(path, key, **changes):
         {"compressor": {"id": "pickle"}},
         {"compressor": "zlib"},
         {"dtype": "|O"},
+        {"dtype": "<02u2"},
         {"dtype": [["a", "<u2"]]},
         {"shape": [1 << 44, 2, 8, 9]},
         {"shape": [10, 2, 8, -9]},

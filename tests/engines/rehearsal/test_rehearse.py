@@ -57,6 +57,11 @@ def test_what_hangs_is_given_up_once(file):
     assert rehearse(f"{HERE}:length", file) == 6, "it is another file now"
 
 
+def test_what_sleeps_is_given_up_too(file):
+    with pytest.raises(CellsError, match="did not come back from within 1 s"):
+        rehearse(f"{HERE}:sleep", file, cpu_s=1)
+
+
 def test_a_stage_that_was_ended_is_replaced(file):
     rehearse(f"{HERE}:length", file)
     stage = _rehearse._stages[-1]._process
