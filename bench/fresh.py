@@ -15,6 +15,7 @@ from engines.errors import BundleError, InputError, MissingExtraError
 
 INPUTS: dict[str, tuple[int, int, int, int]] = {
     "compact": (2, 40, 40, 7),
+    "compact-fine": (2, 40, 40, 7),
     "deepflow": (2, 64, 64, 7),
     "deepflow-released": (3, 64, 64, 7),
     "deeploc": (2, 60, 60, 19),
