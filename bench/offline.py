@@ -52,6 +52,8 @@ def run_offline(engine: Engine, frames: NDArray[np.generic], seconds: float, bat
             engine.submit(frames[at : at + top])
             under_way += 1
             turn += 1
+        if not under_way:
+            break  # the time ran out between the two looks at the clock
         if engine.collect(PATIENCE_S) is None:
             raise EngineError(f"{engine.name}: a batch of {top} was not done after {PATIENCE_S:g} s")
         under_way -= 1

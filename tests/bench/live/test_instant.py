@@ -5,6 +5,7 @@ import select
 import numpy as np
 import pytest
 
+from bench import offline
 from bench.live import InstantEngine, frames_for, write_instant_bundle
 from bench.offline import run_offline
 from engines.errors import EngineError
@@ -59,6 +60,12 @@ def test_offline_counts_the_cells_of_whole_batches(engine):
     assert found.cells > 0
     assert found.seconds >= 0.05
     assert engine.ready
+
+
+def test_offline_ends_when_its_time_runs_out_before_another_batch_is_sent(engine, monkeypatch):
+    looks = iter([0.0, 0.04, 0.06, 0.07])  # at the beginning; before the second batch; whether it may still go; the end
+    monkeypatch.setattr(offline.time, "perf_counter", lambda: next(looks))
+    assert run_offline(engine, frames_for(engine.bundle), 0.05).cells == 4
 
 
 def test_frames_are_as_the_bundle_takes_them_and_not_too_many(engine):
