@@ -27,14 +27,14 @@ class Background(nn.Module):
         sides = _sides(height, width)
         border = sides.any(dim=1).nonzero().flatten()
         self.register_buffer("border", border, persistent=False)
-        self.register_buffer("sides", sides[border].contiguous(), persistent=False)
+        self.register_buffer("sides", sides[border].contiguous() / 2, persistent=False)
 
     def forward(self, counts: Tensor) -> Tensor:
         """Return `(n, C, 1)` counts from `(n, C, H*W)` float32 counts."""
         # The border alone: a product over all pixels takes longer than fetching these.
         means = counts.index_select(2, self.border) @ self.sides
-        middle = means.sum(2, keepdim=True) - means.amax(2, keepdim=True) - means.amin(2, keepdim=True)
-        return middle * 0.5
+        # `sides` halves the means, so that these two add up to their mean.
+        return means.sum(2, keepdim=True) - means.amax(2, keepdim=True) - means.amin(2, keepdim=True)
 
 
 class Measure(nn.Module):

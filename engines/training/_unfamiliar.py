@@ -34,11 +34,12 @@ class Unfamiliarity(nn.Module):
     ordinary cell in a hundred, whatever the network.
     """
 
+    mean: Tensor
     axes: Tensor
-    stretch: Tensor
-    centres: Tensor
-    rest: Tensor
-    unit: Tensor
+    along: Tensor
+    across: Tensor
+    towards: Tensor
+    offsets: Tensor
 
     def __init__(
         self, embedding: NDArray[np.float32], labels: NDArray[np.int64], scale: NDArray[np.float32] | None = None
@@ -51,23 +52,42 @@ class Unfamiliarity(nn.Module):
         centres = np.stack([values[labels == k].mean(axis=0) for k in present])
         within = values - centres[np.searchsorted(present, labels)]
         kept = min(_DIRECTIONS, embedding.shape[1])
-        variances, axes, rest = _directions(within, kept)
-        self.register_buffer("axes", torch.from_numpy(axes.copy()).float())
-        self.register_buffer("stretch", torch.from_numpy(1 / np.sqrt(variances)).float())
-        self.register_buffer("centres", torch.from_numpy(centres).float())
-        self.register_buffer("rest", torch.tensor(1 / rest).float())
-        self.register_buffer("unit", torch.tensor(1.0))
+        self.variances, axes, rest = _directions(within, kept)
+        mean = centres.mean(axis=0)
+        self._hold(mean, axes, centres - mean, 1 / self.variances, 1 / rest)
         with torch.inference_mode():
             far = self(torch.from_numpy(embedding if scale is None or not len(scale) else scale))
-        self.unit = torch.tensor(max(float(np.quantile(far.numpy(), _QUANTILE)), 1e-6))
+        self.unit = max(float(np.quantile(far.numpy(), _QUANTILE)), 1e-6)
+        self._hold(mean, axes, centres - mean, 1 / self.variances / self.unit**2, 1 / rest / self.unit**2)
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Return `(n, 1)`."""
-        along, of_classes = embedding @ self.axes, self.centres @ self.axes
-        inside = _squared(along * self.stretch, of_classes * self.stretch)
-        outside = _squared(embedding, self.centres) - _squared(along, of_classes)
-        nearest = (inside + outside.clamp(min=0) * self.rest).amin(1, keepdim=True)
-        return nearest.clamp(min=0).sqrt() / self.unit
+        """Return `(n, 1)`.
+
+        With x an embedding less the mean of the centres, m a centre less that mean, A the axes and w the weight along
+        each, v across all of them: the squared distance Σ w (Aᵀ(x − m))² + v (|x − m|² − |Aᵀ(x − m)|²) is written as
+        what is the same for all classes, v |x|² + Σ (w − v) (Aᵀx)², and what is linear in x. That is half as many
+        operations, each of which costs a lone cell a microsecond.
+        """
+        cells = embedding - self.mean
+        along = cells @ self.axes
+        common = (cells * cells) @ self.across + (along * along) @ self.along
+        # Not a linear layer: that would be quantised with the network's.
+        nearest = (cells @ self.towards + self.offsets).amin(1, keepdim=True)
+        return (nearest + common).clamp(min=0).sqrt()
+
+    def _hold(self, mean: Floats, axes: Floats, centres: Floats, weights: Floats, rest: float) -> None:
+        of_classes = centres @ axes
+        extra = weights - rest
+        held = {
+            "mean": mean,
+            "axes": axes,
+            "along": extra[:, None],
+            "across": np.full((len(mean), 1), rest),
+            "towards": -2 * (rest * centres + (of_classes * extra) @ axes.T).T,
+            "offsets": rest * (centres * centres).sum(1) + (of_classes * of_classes) @ extra,
+        }
+        for name, value in held.items():
+            self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(value)).float())
 
 
 def _directions(within: Floats, kept: int) -> tuple[Floats, Floats, float]:
@@ -91,8 +111,3 @@ def _directions(within: Floats, kept: int) -> tuple[Floats, Floats, float]:
     variances, axes = (singular * singular / n)[:kept], (axes @ turned.T)[:, :kept]
     rest = max((total - float(variances.sum())) / (size - kept), least)
     return np.maximum(variances, least), axes, rest
-
-
-def _squared(cells: Tensor, classes: Tensor) -> Tensor:
-    """Return squared distances `(n, K)`; |a − b|² as a² − 2ab + b² is one small product and no `(n, K, D)` array."""
-    return (cells * cells).sum(1, keepdim=True) - 2 * cells @ classes.T + (classes * classes).sum(1)
