@@ -70,6 +70,7 @@ def latency_command(
     transport: Annotated[Literal["ipc", "tcp", "both"], typer.Option(help="Between the processes.")] = "both",
     per_message: Annotated[int, typer.Option(min=1, max=4096, help="Cells per message.")] = 1,
     sort_delay_us: Annotated[float, typer.Option(min=0.0, help="Trigger to actuation; later is a miss.")] = 20_000.0,
+    spin: Annotated[bool, typer.Option("--spin", help="Have the streamer's loop never sleep (streamer.spin).")] = False,
     seconds: SecondsOption = 10.0,
     seed: SeedOption = 0,
     json: JsonOption = None,
@@ -80,7 +81,7 @@ def latency_command(
     chosen = () if rates is None else numbers(rates, "--rates")
     transports = ("ipc", "tcp") if transport == "both" else (transport,)
     more = {"rates": chosen, "transports": transports, "per_message": per_message, "sort_delay_us": sort_delay_us}
-    _run("latency", options, json, plot, **more)
+    _run("latency", options, json, plot, **more, spin=spin)
 
 
 @app.command("overhead")

@@ -16,6 +16,7 @@ from bench.plots import draw as draw_plot
 from bench.plots import paint_curves
 from bench.subject import Options, Say, Subject, subject_of
 from bench.tables import PERCENTILES, make_table, percentile_cells
+from streamer.loop import Realtime
 from streamer.simulator import percentiles
 
 SHARES = (0.25, 0.5, 0.75)
@@ -33,6 +34,7 @@ def measure(
     transports: tuple[Transport, ...] = ("ipc", "tcp"),
     sort_delay_us: float = SORT_DELAY_US,
     per_message: int = 1,
+    spin: bool = False,
 ) -> dict[str, object]:
     """Return percentiles for every transport and rate.
 
@@ -42,15 +44,25 @@ def measure(
         Cells per second; by default a quarter, a half and three quarters of what the engine does alone.
     sort_delay_us
         From trigger to actuation; a cell whose decision comes later has missed.
+    spin
+        Whether the streamer's loop never sleeps; see `streamer.spin`.
     """
     subject = subject_of(options)
+    subject = replace(subject, how=replace(subject.how, spin=spin))
     chosen = rates or _shares(subject, say)
     found = [
         row
         for transport in transports
         for row in _measure(subject, transport, chosen, options, say, sort_delay_us, per_message)
     ]
-    return {**subject.about(), "sort_delay_us": sort_delay_us, "per_message": per_message, "latency": found}
+    return {
+        **subject.about(),
+        "sort_delay_us": sort_delay_us,
+        "per_message": per_message,
+        "spin": spin,
+        "realtime": Realtime(wished=True, spinning=spin).granted,
+        "latency": found,
+    }
 
 
 def _shares(subject: Subject, say: Say) -> tuple[float, ...]:

@@ -5,7 +5,9 @@
 
 For each library three contenders take turns in short blocks, so that what else the machine does falls on all alike:
 
-- `bundle`: submit to collect of a batch of one through the engine, with one thread, on the calling thread;
+- `bundle`: submit to collect of a batch of one through the engine, with one thread, on the calling thread, as the
+  streamer builds it where no gate looks at a measurement;
+- `measured`: the same with the measurements;
 - `empty`: the same of a graph with the bundle's input and outputs that only takes the mean of the frame;
 - `interface`: the same of an engine that computes nothing: Cellgate's own part.
 
@@ -58,8 +60,14 @@ def measure(bundle: Bundle, frames: Frames, precision: Precision, seconds: float
         empty = empty_bundle(bundle, scratch / "empty")
         contenders: dict[str, Engine] = {}
         for library in LIBRARIES:
-            for what, source, arithmetic in (("bundle", bundle, precision), ("empty", empty, "fp32")):
-                engine = open_engine(source, library, precision=arithmetic, threads=1, ladder=(1,))
+            for what, source, arithmetic in (
+                ("bundle", bundle, precision),
+                ("measured", bundle, precision),
+                ("empty", empty, "fp32"),
+            ):
+                engine = open_engine(
+                    source, library, precision=arithmetic, threads=1, ladder=(1,), measure=what == "measured"
+                )
                 contenders[f"{library} {what}"] = stack.enter_context(closing(engine))
         nothing = LadderEngine(bundle, "nothing", {1: [_NothingLane(bundle)]})
         contenders["interface"] = stack.enter_context(closing(nothing))

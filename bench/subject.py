@@ -59,6 +59,7 @@ class Subject:
             precision=how.precision,
             threads=how.threads,
             ladder=how.ladder,
+            measure=False,  # the gate of a bench looks at classes
         )
         engine.warm()
         return engine

@@ -95,6 +95,7 @@ def _all_cores(subject: Subject, seconds: float) -> float:
         threads=how.threads,
         ladder=(how.top,),
         mode="throughput",
+        measure=False,
     )
     try:
         engine.warm()

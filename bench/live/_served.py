@@ -30,7 +30,7 @@ class How:
     """How a streamer is to be run: the fields of its configuration's `[engine]`, and what a bench adds.
 
     `instant` takes the engine that answers at once. `stamps` and `profile` cost the streamer some time, so they are
-    asked for only where their figures are wanted.
+    asked for only where their figures are wanted. `spin` is the streamer's own setting.
     """
 
     engine: str = "auto"
@@ -42,6 +42,7 @@ class How:
     instant: bool = False
     stamps: bool = False
     profile: bool = False
+    spin: bool = False
 
     @property
     def top(self) -> int:
@@ -202,6 +203,7 @@ def _config(bundle: Bundle, how: How, endpoints: dict[str, str]) -> str:
 bundle = {value(str(bundle.path.resolve()))}
 {places}journal = "journals"
 slots = {how.slots}
+spin = {value(how.spin)}
 
 [engine]
 name = {value(how.engine)}

@@ -65,6 +65,8 @@ def _run(job: Job, file: Path) -> None:
     """
     sleep_sharply()
     first = job.sender == 0
+    frames = np.load(job.frames)
+    blocks = _blocks(job, frames)
     link = _link(job, listen=first)
     try:
         begin_ns = time.monotonic_ns() + LEAD_NS if job.senders == 1 else _agreed(job)
@@ -72,7 +74,7 @@ def _run(job: Job, file: Path) -> None:
         starts = np.arange(job.sender * job.per_message, job.cells, job.senders * job.per_message)
         last = np.minimum(starts + job.per_message, job.cells) - 1
         due_ns = ticks[last].astype(np.int64)  # a message is due when its last cell passes
-        messages = _messages(job, starts.tolist(), ticks)
+        messages = _messages(job, starts.tolist(), ticks, frames, blocks)
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -135,12 +137,20 @@ def _plan(job: Job) -> NDArray[np.int64]:
         seconds *= 1.5
 
 
-def _messages(job: Job, starts: list[int], ticks: NDArray[np.uint64]) -> Iterator[Message]:
-    """Yield this sender's messages, each with the next of the frames."""
-    frames = np.load(job.frames)
+def _blocks(job: Job, frames: NDArray[np.generic]) -> list[zmq.Frame]:
+    """Return whole messages' frames, which are sent again and again.
+
+    Wrapped once: what a sender copies, it takes from the processor of what is measured.
+    """
     room = len(frames) // job.per_message
-    # Wrapped once and sent again and again: what a sender copies, it takes from the processor of what is measured.
-    blocks = [_block(frames[at * job.per_message : (at + 1) * job.per_message]) for at in range(room)]
+    return [_block(frames[at * job.per_message : (at + 1) * job.per_message]) for at in range(room)]
+
+
+def _messages(
+    job: Job, starts: list[int], ticks: NDArray[np.uint64], frames: NDArray[np.generic], blocks: list[zmq.Frame]
+) -> Iterator[Message]:
+    """Yield this sender's messages, each with the next of the frames."""
+    room = len(blocks)
     for place, start in enumerate(starts):
         end = min(start + job.per_message, job.cells)
         block = blocks[place % room] if end - start == job.per_message else _block(frames[: end - start])

@@ -41,7 +41,14 @@ def main() -> None:
     endpoint, batch, wait_ms, options = sys.argv[1:]
     setup = msgspec.json.decode(Path(options).read_bytes(), type=Setup)
     bundle = load_bundle(setup.bundle)
-    engine = open_engine(bundle, setup.engine, precision=setup.precision, threads=setup.threads, ladder=setup.ladder)
+    engine = open_engine(
+        bundle,
+        setup.engine,
+        precision=setup.precision,
+        threads=setup.threads,
+        ladder=setup.ladder,
+        measure=False,  # as the streamer it is compared with
+    )
     engine.warm()
     with zmq.Context() as context, context.socket(zmq.ROUTER) as socket:
         socket.setsockopt(zmq.LINGER, 0)

@@ -14,10 +14,10 @@ from pathlib import Path
 from bench.live._instant import InstantEngine
 from bench.live._profile import Profile
 from bench.live._stamps import StampedEngine, StampedOutlet, Stamps
-from engines.backends import DEFAULT_LADDER, Engine, choose_engine
+from engines.backends import DEFAULT_LADDER, Engine
 from engines.bundle import load_bundle
 from streamer.config import Config, load_config
-from streamer.loop import Streamer
+from streamer.loop import Streamer, engine_for
 
 
 def main() -> None:
@@ -60,15 +60,7 @@ def _engine(config: Config, *, instant: bool) -> Engine:
     bundle, section = load_bundle(config.streamer.bundle), config.engine
     if instant:
         return InstantEngine(bundle, DEFAULT_LADDER if isinstance(section.ladder, str) else section.ladder)
-    return choose_engine(
-        bundle,
-        section.name,
-        precision=section.precision,
-        threads=section.threads,
-        ladder=section.ladder,
-        pin=section.pin,
-        fallback=section.fallback,
-    ).engine
+    return engine_for(config, bundle).engine
 
 
 if __name__ == "__main__":

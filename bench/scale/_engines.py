@@ -66,7 +66,9 @@ def measure_bundle(
     channels, height, width = bundle.frame_shape
     shape = Shape(channels, height, width, len(bundle.classes), bundle.dtype.itemsize)
     work, frames, points = multiply_adds(bundle), frames_for(bundle), []
-    with closing(open_engine(bundle, engine, precision=precision, threads=threads, ladder=BATCHES)) as opened:
+    with closing(
+        open_engine(bundle, engine, precision=precision, threads=threads, ladder=BATCHES, measure=False)
+    ) as opened:
         opened.warm()
         for batch in BATCHES:
             found = run_offline(opened, frames, seconds, batch)

@@ -27,7 +27,11 @@ def check_ladder(ladder: Iterable[int]) -> tuple[int, ...]:
 
 
 def check_signature(
-    bundle: Bundle, graph: Path, inputs: Sequence[tuple[np.dtype[np.generic], Shape]], outputs: Mapping[str, Shape]
+    bundle: Bundle,
+    graph: Path,
+    inputs: Sequence[tuple[np.dtype[np.generic], Shape]],
+    outputs: Mapping[str, Shape],
+    names: Sequence[str] = OUTPUTS,
 ) -> None:
     """Compare a graph's inputs and outputs with the bundle's manifest.
 
@@ -39,6 +43,8 @@ def check_signature(
         dtype and shape of each input the graph asks for.
     outputs
         Shape of each output, by name.
+    names
+        The outputs there must be.
 
     Raises
     ------
@@ -46,8 +52,8 @@ def check_signature(
         They are not those the manifest states.
     """
     manifest = bundle.manifest
-    if not set(OUTPUTS) <= outputs.keys():
-        raise BundleError(graph, "outputs", sorted(outputs), ", ".join(sorted(OUTPUTS)))
+    if not set(names) <= outputs.keys():
+        raise BundleError(graph, "outputs", sorted(outputs), ", ".join(sorted(names)))
     if len(inputs) != 1:
         raise BundleError(graph, "inputs", len(inputs), "one input, the frames")
     dtype, shape = inputs[0]
@@ -58,7 +64,8 @@ def check_signature(
         raise BundleError(graph, "input shape", _text(shape), want)
     widths = {"probabilities": len(manifest.classes), "embedding": manifest.outputs.embedding}
     widths["measurements"] = len(manifest.outputs.measurements)
-    for name, width in widths.items():
+    for name in names:
+        width = widths[name]
         if not _fits(outputs[name], (None, width)):
             raise BundleError(graph, name, _text(outputs[name]), f"(n, {width}), as the manifest says")
 

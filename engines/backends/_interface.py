@@ -26,7 +26,7 @@ class Predictions(msgspec.Struct, frozen=True, eq=False, gc=False):
     embedding
         `(n, E)` float32.
     measurements
-        `(n, M)` float32, named by the bundle's `outputs.measurements`.
+        `(n, M)` float32, named by the bundle's `outputs.measurements`. NaN where the engine was built without them.
     seconds
         Time the batch spent on the device, in seconds.
     """

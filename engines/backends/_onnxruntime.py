@@ -16,6 +16,7 @@ from engines.backends._cores import Mode, cores, pin_thread, threads_for
 from engines.backends._interface import DEFAULT_LADDER, Frames
 from engines.backends._ladder_engine import LadderEngine
 from engines.backends._lanes import Outputs, Worker, WorkerLane
+from engines.backends._unmeasured import without_measurements
 from engines.bundle import Bundle, GraphTarget, Precision
 from engines.errors import EngineError, MissingExtraError
 
@@ -38,13 +39,15 @@ class OnnxRuntimeEngine(LadderEngine):
     spin
         Whether threads that wait for work keep their cores busy: quicker by microseconds, at the cost of whoever
         else wants those cores.
+    measure
+        Whether the measurements are computed; leaving them out takes the package onnx.
     target
         `gpu` runs the int8 graph that is for GPUs: slowly, to compare its answers where there is none.
 
     Raises
     ------
     MissingExtraError
-        ONNX Runtime is not installed.
+        ONNX Runtime, or for an engine without measurements onnx, is not installed.
     EngineError, BundleError
         As for `OpenVinoEngine`.
     """
@@ -59,6 +62,7 @@ class OnnxRuntimeEngine(LadderEngine):
         mode: Mode = "latency",
         pin: bool | None = None,
         spin: bool = True,
+        measure: bool = True,
         target: GraphTarget = "any",
     ) -> None:
         rungs = check_ladder(ladder)
@@ -67,9 +71,10 @@ class OnnxRuntimeEngine(LadderEngine):
         width, each = (threads, 1) if mode == "throughput" else (1, threads)
         # Session number i has the cores from i * each on; with more threads than cores they share.
         places = [_places(i, each) if pin else () for i in range(width)]
-        sessions = [_session(graph, each, place, spin=spin) for place in places]
-        _check(bundle, graph, sessions[0])
-        widths = (len(bundle.classes), bundle.manifest.outputs.embedding, len(bundle.manifest.outputs.measurements))
+        read: str | bytes = str(graph) if measure else without_measurements(bundle, graph)
+        sessions = [_session(graph, read, each, place, spin=spin) for place in places]
+        computed = OUTPUTS if measure else OUTPUTS[:-1]
+        _check(bundle, graph, sessions[0], computed)
         workers = [Worker("onnxruntime", partial(pin_thread, place[0]) if place else None) for place in places]
         lanes = {
             rung: [
@@ -77,7 +82,8 @@ class OnnxRuntimeEngine(LadderEngine):
                     worker,
                     session,
                     np.zeros((rung, *bundle.frame_shape), bundle.dtype),
-                    tuple(np.zeros((rung, width), np.float32) for width in widths),
+                    _room(bundle, rung),
+                    computed,
                 )
                 for worker, session in zip(workers, sessions, strict=True)
             ]
@@ -91,11 +97,11 @@ class OnnxRuntimeEngine(LadderEngine):
 class _OnnxLane(WorkerLane):
     """A session's binding to memory that stays where it is."""
 
-    def __init__(self, worker: Worker, session: Any, frames: Frames, outputs: Outputs) -> None:
+    def __init__(self, worker: Worker, session: Any, frames: Frames, outputs: Outputs, computed: Sequence[str]) -> None:
         super().__init__(worker, frames, outputs)
         self._session, self._binding = session, session.io_binding()
         self._bind(self._binding.bind_input, session.get_inputs()[0].name, frames)
-        for name, output in zip(OUTPUTS, outputs, strict=True):
+        for name, output in zip(computed, outputs, strict=False):
             if output.size:  # an empty array has no memory to bind
                 self._bind(self._binding.bind_output, name, output)
 
@@ -108,6 +114,13 @@ class _OnnxLane(WorkerLane):
     @staticmethod
     def _bind(bind: Any, name: str, array: NDArray[np.generic]) -> None:
         bind(name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
+
+
+def _room(bundle: Bundle, rung: int) -> Outputs:
+    """Return memory for the outputs of a rung; where nothing is written, it says that it is not known."""
+    outputs = bundle.manifest.outputs
+    widths = (len(bundle.classes), outputs.embedding, len(outputs.measurements))
+    return tuple(np.full((rung, width), np.nan, np.float32) for width in widths)
 
 
 def _close(workers: Sequence[Worker]) -> None:
@@ -123,7 +136,7 @@ def _library() -> Any:
         raise MissingExtraError("the ONNX Runtime engine", "onnxruntime") from error
 
 
-def _session(graph: Path, threads: int, places: Sequence[int], *, spin: bool) -> Any:
+def _session(graph: Path, read: str | bytes, threads: int, places: Sequence[int], *, spin: bool) -> Any:
     library = _library()
     options = library.SessionOptions()
     options.intra_op_num_threads = threads
@@ -135,7 +148,7 @@ def _session(graph: Path, threads: int, places: Sequence[int], *, spin: bool) ->
         text = ";".join(str(place + 1) for place in places[1:])
         options.add_session_config_entry("session.intra_op_thread_affinities", text)
     try:
-        return library.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        return library.InferenceSession(read, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no base of their own
         raise EngineError(f"ONNX Runtime cannot compile {graph}: {last_line(error)}") from error
 
@@ -145,9 +158,9 @@ def _places(i: int, each: int) -> tuple[int, ...]:
     return tuple(available[(i * each + j) % len(available)] for j in range(each))
 
 
-def _check(bundle: Bundle, graph: Path, session: Any) -> None:
+def _check(bundle: Bundle, graph: Path, session: Any, computed: Sequence[str]) -> None:
     inputs = [(np.dtype(_DTYPES.get(given.type, np.void)), _shape(given)) for given in session.get_inputs()]
-    check_signature(bundle, graph, inputs, {output.name: _shape(output) for output in session.get_outputs()})
+    check_signature(bundle, graph, inputs, {output.name: _shape(output) for output in session.get_outputs()}, computed)
 
 
 def _shape(port: Any) -> tuple[int | None, ...]:

@@ -35,6 +35,7 @@ class Options:
     mode: Mode
     pin: bool | None
     devices: Devices = ()
+    measure: bool = True
 
 
 Opener = Callable[[Bundle, Options, Sequence[int]], Engine]
@@ -72,10 +73,19 @@ def open_engine(
     mode: Mode = "latency",
     pin: bool | None = None,
     fallback: bool = False,
+    measure: bool = True,
 ) -> Engine:
     """Return the engine that `choose_engine` chooses."""
     return choose_engine(
-        bundle, name, precision=precision, threads=threads, ladder=ladder, mode=mode, pin=pin, fallback=fallback
+        bundle,
+        name,
+        precision=precision,
+        threads=threads,
+        ladder=ladder,
+        mode=mode,
+        pin=pin,
+        fallback=fallback,
+        measure=measure,
     ).engine
 
 
@@ -90,6 +100,7 @@ def choose_engine(
     pin: bool | None = None,
     fallback: bool = False,
     devices: Devices = (),
+    measure: bool = True,
     openers: Mapping[str, Opener] | None = None,
 ) -> Choice:
     """Build an engine for `bundle` and say why this one.
@@ -114,6 +125,9 @@ def choose_engine(
         Whether `auto` may take the next engine when its first choice cannot be built. A list always may.
     devices
         GPUs to have an engine on each of, behind one interface; engines on the CPU take no notice.
+    measure
+        Whether the measurements are wanted. Without them, engines on the CPU leave that part of the graph out, which is
+        half of a lone cell's time with the smallest networks; see `Predictions`.
     openers
         What builds the engines, by name; for tests.
 
@@ -126,7 +140,7 @@ def choose_engine(
     EngineError, MissingExtraError
         The engine (of several, the last) cannot be built.
     """
-    options = Options(precision, threads, mode, pin, devices)
+    options = Options(precision, threads, mode, pin, devices, measure)
     names = _names(name)
     if names == ("auto",):
         names, reason = _preferred(precision)
@@ -198,6 +212,7 @@ def _openvino(bundle: Bundle, options: Options, ladder: Sequence[int]) -> Engine
         ladder=ladder,
         mode=options.mode,
         pin=options.pin,
+        measure=options.measure,
     )
 
 
@@ -213,6 +228,7 @@ def _onnxruntime(bundle: Bundle, options: Options, ladder: Sequence[int]) -> Eng
         ladder=ladder,
         mode=options.mode,
         pin=options.pin,
+        measure=options.measure,
     )
 
 

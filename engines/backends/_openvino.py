@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.backends._checks import OUTPUTS, check_ladder, check_signature, last_line
 from engines.backends._cores import Mode, threads_for
@@ -37,6 +38,8 @@ class OpenVinoEngine(LadderEngine):
         per second and longer for each.
     pin
         Whether each thread stays on a core; None leaves it to OpenVINO.
+    measure
+        Whether the measurements are computed.
 
     Raises
     ------
@@ -55,6 +58,7 @@ class OpenVinoEngine(LadderEngine):
         ladder: Sequence[int] = DEFAULT_LADDER,
         mode: Mode = "latency",
         pin: bool | None = None,
+        measure: bool = True,
     ) -> None:
         rungs = check_ladder(ladder)
         graph = bundle.graph(precision)
@@ -65,25 +69,32 @@ class OpenVinoEngine(LadderEngine):
         try:
             model = core.read_model(graph)
             _check(bundle, graph, model)
+            if not measure:
+                model = _without_measurements(model)
+            width = len(bundle.manifest.outputs.measurements)
             for rung in rungs:
                 model.reshape([rung, *bundle.frame_shape])
                 compiled = core.compile_model(model, "CPU", _options(mode, threads, streams, pin))
-                lanes[rung] = [_OpenVinoLane(compiled.create_infer_request()) for _ in range(streams)]
+                left_out = None if measure else np.full((rung, width), np.nan, np.float32)
+                lanes[rung] = [_OpenVinoLane(compiled.create_infer_request(), left_out) for _ in range(streams)]
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot compile {graph}: {last_line(error)}") from error
         super().__init__(bundle, f"openvino {ov.__version__.split('-')[0]} CPU {precision}", lanes)
 
 
 class _OpenVinoLane:
-    """An inference request, which has its own memory and thread."""
+    """An inference request, which has its own memory and thread; `left_out` stands for measurements it has not."""
 
-    def __init__(self, request: Any) -> None:
+    def __init__(self, request: Any, left_out: NDArray[np.float32] | None) -> None:
         self._request = request
         self._done: Done | None = None
         self._asked = False
         # Of a fixed shape, so the tensors stay where they are from one batch to the next.
         self.frames = request.get_input_tensor(0).data
-        self.outputs = tuple(request.get_tensor(name).data for name in OUTPUTS)
+        names = OUTPUTS if left_out is None else OUTPUTS[:-1]
+        self.outputs = tuple(request.get_tensor(name).data for name in names)
+        if left_out is not None:
+            self.outputs += (left_out,)
         # The callback runs in one of OpenVINO's threads: it may only note the time and wake the loop.
         request.set_callback(self._called, None)
 
@@ -113,6 +124,12 @@ class _OpenVinoLane:
         done, self._done = self._done, None
         if done is not None:
             done()
+
+
+def _without_measurements(model: Any) -> Any:
+    """Return the model that ends in the other outputs; what only the measurements needed is not compiled."""
+    kept = [output.node for output in model.outputs if output.get_names().isdisjoint({OUTPUTS[-1]})]
+    return ov.Model(kept, model.get_parameters())
 
 
 def _options(mode: Mode, threads: int, streams: int, pin: bool | None) -> dict[str, object]:

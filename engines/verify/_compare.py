@@ -103,16 +103,20 @@ def compare_engine(
     limits: Limits,
     threads: int = 0,
     judge: Judge | None = None,
+    measured: bool = True,
 ) -> Verdict:
     """Compare an engine that is open already, and stays so, with the reference; for the rest see `compare`.
 
     The engine gets batches of every size it was compiled for in turn, because each size is a program of its own.
+    `measured` tells whether its measurements count: it may have been built without them.
     """
     bundle = engine.bundle
     _check(bundle, frames, labels)
     with closing(open_engine(bundle, REFERENCE, threads=threads, ladder=(REFERENCE_BATCH,))) as opened:
         reference, expected = opened.name, answers(opened, frames)
     found = answers(engine, frames)
+    if not measured:
+        found, expected = _unmeasured(found), _unmeasured(expected)
     judge = ClassGates(bundle.classes) if judge is None else judge
     error = np.abs(found.probabilities - expected.probabilities)
     known = np.zeros(len(frames), np.bool_) if labels is None else labels >= 0
@@ -156,6 +160,10 @@ def answers(engine: Engine, frames: Frames) -> Predictions:
     return Predictions(probabilities, embedding, measurements, seconds)
 
 
+def _unmeasured(found: Predictions) -> Predictions:
+    return Predictions(found.probabilities, found.embedding, found.measurements[:, :0], found.seconds)
+
+
 def _outputs(found: Predictions) -> tuple[NDArray[np.float32], ...]:
     return found.probabilities, found.embedding, found.measurements
 
@@ -175,6 +183,8 @@ def _check(bundle: Bundle, frames: Frames, labels: Labels | None) -> None:
 
 
 def _relative(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    if not expected.size:
+        return 0.0
     scale = np.maximum(np.abs(expected).max(axis=0), 1e-6)
     return float((np.abs(found - expected) / scale).max())
 

@@ -36,6 +36,8 @@ class StreamerSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     heartbeat_s: Seconds = 1.0
     snapshot_s: Seconds = 0.25
     keep_awake: bool = True
+    realtime: bool = True
+    spin: bool = False
 
 
 class EngineSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -55,6 +55,11 @@ class Features:
             self._members[indices, c] = 1
         self._only_sums = len(sums) == len(uses)
 
+    @property
+    def measured(self) -> bool:
+        """Whether some of them are measurements."""
+        return bool(len(self._measurements))
+
     def __call__(self, cells: Cells) -> NDArray[np.float32]:
         """Return the features of n cells, `(n, features)`, in the order of `column`."""
         if isinstance(cells, np.ndarray):

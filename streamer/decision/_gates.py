@@ -79,6 +79,11 @@ class Gates:
         # Without steps every gate is a box alone, and box b is gate b.
         self._boxes_alone = sorting if not self._steps and len(self._boxes.gates) == len(gates) else None
 
+    @property
+    def measured(self) -> bool:
+        """Whether some gate is drawn over a measurement."""
+        return self._features.measured
+
     def assign(self, cells: Cells) -> NDArray[np.int16]:
         """Return the sorting gate of each of n cells, `(n,)` int16; -1 for a cell in none.
 

@@ -32,3 +32,8 @@ def with_gating_file(config: Config) -> Config:
     given = tuple(msgspec.structs.replace(gate, way=ways[gate.name]) if gate.name in ways else gate for gate in gates)
     check_gates((*config.gate, *given), path)
     return msgspec.structs.replace(config, gate=(*config.gate, *given))
+
+
+def without_gating_file(config: Config) -> Config:
+    """Return a configuration that holds the gates of its file, without the file: to be used where it is read again."""
+    return msgspec.structs.replace(config, decision=msgspec.structs.replace(config.decision, gating_ml=None, ways=None))

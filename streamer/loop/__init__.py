@@ -2,6 +2,7 @@
 
 from streamer.loop._awake import Awake
 from streamer.loop._building import engine_for
+from streamer.loop._realtime import Realtime
 from streamer.loop._streamer import Streamer
 
-__all__ = ["Awake", "Streamer", "engine_for"]
+__all__ = ["Awake", "Realtime", "Streamer", "engine_for"]

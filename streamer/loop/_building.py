@@ -9,6 +9,7 @@ from engines.backends import Choice, Engine, choose_engine
 from engines.bundle import Bundle, load_bundle
 from engines.errors import BundleError
 from streamer.config import Config
+from streamer.decision import needs_measurements
 
 Build = Callable[[Bundle, tuple[str, ...]], Choice]
 """Builds the first of these engines that can be built; without names, as configured."""
@@ -32,7 +33,11 @@ class Built:
 
 
 def engine_for(config: Config, bundle: Bundle, names: Sequence[str] = ()) -> Choice:
-    """Return the engine that the configuration asks for, or the first of `names` that can be built."""
+    """Return the engine that the configuration asks for, or the first of `names` that can be built.
+
+    It computes measurements only where a gate or a limit looks at them: most configurations do not, and with the
+    smallest networks measuring takes as long as classifying.
+    """
     section = config.engine
     return choose_engine(
         bundle,
@@ -44,6 +49,7 @@ def engine_for(config: Config, bundle: Bundle, names: Sequence[str] = ()) -> Cho
         pin=section.pin,
         fallback=section.fallback,
         devices=section.devices,
+        measure=needs_measurements(config, bundle.manifest),
     )
 
 

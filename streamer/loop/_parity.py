@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
 from engines.backends import Engine, Frames
 from engines.cells import open_cells
 from engines.errors import InputError
 from engines.verify import LIMITS, MIN_CELLS, Limits, Verdict, compare_engine, material
-from streamer.decision import ConfiguredGates
+from streamer.decision import ConfiguredGates, needs_measurements, without_gating_file
 
 if TYPE_CHECKING:
     from streamer.loop._swap import Situation
@@ -37,11 +36,10 @@ def require_parity(engine: Engine, situation: Situation, max_changed: float | No
     if max_changed is not None:
         limits = Limits(max_changed, max_changed, limits.accuracy_loss, limits.mean_probability_error)
     frames = _recorded(engine, cells) if cells is not None else _seen(situation.frames, config.engine.precision)
-    # The gates of a file are among the configuration's by now.
-    decision = msgspec.structs.replace(config.decision, gating_ml=None, ways=None)
-    judge = ConfiguredGates(msgspec.structs.replace(config, decision=decision), engine.bundle.manifest)
+    judge = ConfiguredGates(without_gating_file(config), engine.bundle.manifest)
     # One thread for the reference: whatever else there is belongs to the engine that decides.
-    verdict = compare_engine(engine, frames, limits=limits, threads=1, judge=judge)
+    measured = needs_measurements(without_gating_file(config), engine.bundle.manifest)
+    verdict = compare_engine(engine, frames, limits=limits, threads=1, judge=judge, measured=measured)
     verdict.require()
     return verdict
 

@@ -10,6 +10,7 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from engines.errors import InputError
 from streamer.config import Config
+from streamer.loop._realtime import Realtime
 from streamer.wire import MAX_PART_BYTES, serve_curve
 
 _DECISIONS_HWM = 1000
@@ -20,15 +21,21 @@ _TELEMETRY_HWM = 8
 class Sockets:
     """The cells, decisions, control and (where asked for) recording ROUTERs and the telemetry PUB. A context manager.
 
+    Parameters
+    ----------
+    realtime
+        How their threads are scheduled.
+
     Raises
     ------
     InputError
         An endpoint cannot be bound, or the keys cannot be used.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, realtime: Realtime) -> None:
         section, security = config.streamer, config.security
         self.context = zmq.Context()
+        realtime.let_sockets(self.context)
         self._authenticator: ThreadAuthenticator | None = None
         try:
             if security.authorized_keys is not None:

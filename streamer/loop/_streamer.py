@@ -15,7 +15,7 @@ import zmq
 from engines.backends import Engine, Wakeup
 from engines.errors import InputError
 from streamer.config import Config
-from streamer.decision import Gates, Outlet, check_abstention, with_gating_file
+from streamer.decision import Gates, Outlet, check_abstention, with_gating_file, without_gating_file
 from streamer.ingest import SlotPool, WaitingLine
 from streamer.loop._awake import Awake
 from streamer.loop._building import Build, engine_for
@@ -25,6 +25,7 @@ from streamer.loop._engines import Engines
 from streamer.loop._intake import Intake
 from streamer.loop._live import Live
 from streamer.loop._log import logger
+from streamer.loop._realtime import Realtime
 from streamer.loop._recording import open_handover
 from streamer.loop._sessions import Sessions
 from streamer.loop._settle import release
@@ -89,7 +90,7 @@ class Streamer:
     ) -> None:
         self._config = config = with_gating_file(config)
         self._engine = engine
-        self._build: Build = partial(engine_for, config) if build is None else build
+        self._build: Build = partial(engine_for, without_gating_file(config)) if build is None else build
         self._names = names
         check_abstention(config.decision, engine.bundle.manifest)
         self._gates = Gates(config.gate, engine.bundle.manifest)
@@ -103,7 +104,8 @@ class Streamer:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError("config", "streamer.journal", f"{directory} ({error.strerror})", "a directory") from error
-        self._sockets = Sockets(config)
+        self._realtime = Realtime(config.streamer.realtime, spinning=config.streamer.spin)
+        self._sockets = Sockets(config, self._realtime)
 
     def stop(self) -> None:
         """Ask the loop to drain and end; may be called from a signal handler or another thread."""
@@ -147,8 +149,10 @@ class Streamer:
         with self._sockets:
             try:
                 loop = _Loop(live, best, self._sockets, self._wakeup, self._build, self._names)
+                self._realtime.hold()
                 return loop.run(self._wishes, self._on_ready)
             finally:
+                self._realtime.release()
                 live.awake.release()
                 self._wakeup.close()
 
@@ -246,6 +250,8 @@ class _Loop:
     def _timeout_ms(self) -> int:
         live = self._live
         if (live.backlog and live.pool.free) or self._dispatch.can_start:
+            return 0
+        if live.config.streamer.spin and live.series is not None:
             return 0
         soonest = min(self._snapshot_at, self._heartbeat_at)
         if live.series is not None and live.series.sorting is not None:
