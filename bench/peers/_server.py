@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from bench.live import Target, peer_link
 from bench.peers._catalogue import Peer, Setting
 from bench.peers._processes import end_tree
+from engines.backends import without_measurements
 from engines.bundle import Bundle, Precision
 from engines.errors import CellgateError
 from streamer.vocabulary import Reason
@@ -61,8 +62,11 @@ class Server:
         scratch = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="cg-", ignore_cleanup_errors=True)))
         self._log = scratch / "server.log"
         self._port = _free_port()
+        # What Cellgate leaves out where no gate looks at it, the peers need not compute either.
+        graph = scratch / "graph.onnx"
+        graph.write_bytes(without_measurements(bundle, bundle.graph(precision)))
         order = {
-            "graph": str(bundle.graph(precision).resolve()),
+            "graph": str(graph),
             "shape": bundle.frame_shape,
             "dtype": bundle.dtype.name,
             "classes": len(bundle.classes),

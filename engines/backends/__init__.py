@@ -10,6 +10,7 @@ from engines.backends._lanes import Done, Lane, Outputs, Worker, WorkerLane
 from engines.backends._measure_ladder import CANDIDATES, measure_ladder, paying
 from engines.backends._multi import MultiEngine, one_per_device
 from engines.backends._open import ENGINES, Arithmetic, Choice, Devices, Ladder, choose_engine, open_engine
+from engines.backends._unmeasured import without_measurements
 from engines.backends._wakeup import Wakeup
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "open_engine",
     "paying",
     "threads_for",
+    "without_measurements",
 ]
