@@ -22,6 +22,11 @@ BRINK = 4
 """The time from trigger to deadline over the part of it that is kept in reserve while more comes than can go."""
 
 
+HANDED_NS = 1_000_000
+"""A full batch that takes longer surely runs on another thread (`engines.backends` runs the shortest on the caller's):
+the next one is handed over before the answers to the one before it are looked at."""
+
+
 class Dispatch:
     """Keeps the engine busy.
 
@@ -135,7 +140,7 @@ class Dispatch:
             return False
         live.batches.popleft()
         self._faults = 0
-        if self._capacity > 1:
+        if self._capacity > 1 or (len(live.waiting) >= self._times.top and self._times.of(self._times.top) > HANDED_NS):
             self.start()  # so that what has become free works while this batch is settled
         self._settle(batch, predictions)
         return True

@@ -28,6 +28,9 @@ and the mapping is late by as much until a quicker heartbeat comes."""
 HOPELESS_PER_CELL = 2
 """So many cells that come too late to be saved count as one of those that are received in a turn."""
 
+LOOK_EVERY = 8
+"""After so many messages the engine is looked at: it may have finished, and should not wait for the rest of them."""
+
 Part = bytes | memoryview
 
 
@@ -70,6 +73,8 @@ class Intake:
             brought = self.message(parts, now_ns)
             # A message that brings nothing counts too: a flood of bad ones must not keep the loop here.
             came += max(1, brought) if len(self._hopeless) == hopeless else 0
+            if messages % LOOK_EVERY == 0 and live.batches and self._dispatch.collect():
+                self._dispatch.start()
         self._shed_hopeless()
         return messages
 

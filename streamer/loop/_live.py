@@ -17,6 +17,7 @@ from streamer.decision import Gates, Outlet
 from streamer.ingest import Facts, SlotPool, Slots, WaitingLine
 from streamer.loop._awake import Awake
 from streamer.loop._log import BoundedLog
+from streamer.loop._realtime import Realtime
 from streamer.loop._series import Series
 from streamer.recorder import Handover
 from streamer.telemetry import Meters
@@ -79,6 +80,7 @@ class Live:
     pool: SlotPool
     waiting: WaitingLine
     awake: Awake
+    realtime: Realtime
     recording: Handover | None = None
     meters: Meters = field(default_factory=Meters)
     log: BoundedLog = field(default_factory=BoundedLog)

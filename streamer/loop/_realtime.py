@@ -19,7 +19,7 @@ class Realtime:
     """Scheduling as a real-time thread (`SCHED_FIFO`) between `hold` and `release`, if wished for and permitted.
 
     A thread that is woken otherwise waits until the one that runs, often the sender that has just woken it, has had its
-    share. On a single processor nobody else would get on, so there it is not done.
+    share. On a single processor nobody else would get on, so there it is not done. Holding twice is holding once.
 
     Parameters
     ----------

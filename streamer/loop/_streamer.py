@@ -140,6 +140,7 @@ class Streamer:
             pool=pool,
             waiting=WaitingLine(section.slots),
             awake=Awake(section.keep_awake),
+            realtime=self._realtime,
             recording=open_handover(self._config, self._sockets.recording),
             gate_names=self._gates.names,
             armed=self._config.decision.armed,
@@ -228,6 +229,11 @@ class _Loop:
         self._intake.drain(AHEAD * self._dispatch.top)
         if self._dispatch.start():
             self._dispatch.collect()  # a quick engine has answered already
+            # Another one needs a processor of its own, which a loop that goes first would take from it again and again.
+            if live.batches:
+                live.realtime.release()
+            else:
+                live.realtime.hold()
         if live.series is not None:
             release(live, live.series)
         now = time.monotonic_ns()
