@@ -61,6 +61,10 @@ class Deciders:
             key = decider.bundle, decider.bundle_sha256
             counts[key] = counts.get(key, 0) + decider.cells
 
+    def count_one(self) -> None:
+        """Count a cell that what decides now has decided."""
+        self.all[self.code].cells += 1
+
     def count(self, rows: NDArray[np.void]) -> None:
         """Count decided cells by the code in their field `bundle`."""
         if not self.code:

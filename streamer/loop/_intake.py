@@ -31,6 +31,8 @@ HOPELESS_PER_CELL = 2
 LOOK_EVERY = 8
 """After so many messages the engine is looked at: it may have finished, and should not wait for the rest of them."""
 
+_POLLIN = int(zmq.POLLIN)  # an enumeration takes its time with `&`
+
 Part = bytes | memoryview
 
 
@@ -63,7 +65,7 @@ class Intake:
             if live.backlog and not self._place_backlog():
                 break
             # Asked rather than tried: an exception for an empty socket costs a lone cell ten microseconds.
-            if not int(live.cells_socket.get(zmq.EVENTS)) & zmq.POLLIN:
+            if not int(live.cells_socket.get(zmq.EVENTS)) & _POLLIN:
                 break
             parts = self._receive()
             messages += 1
@@ -132,16 +134,9 @@ class Intake:
         frames = series.layout.view(header, parts[1], parts[2:])
         fresh = series.window.admit(header.seq, header.n)
         series.heard_ns = now_ns
-        if header.n == 1 and series.sorting is None and series.deadline_after_ns is not None:
-            # While too much comes, what is received has often waited too long already. The less is done with it, the
-            # more is left for the cells that can be saved.
-            ticks = int.from_bytes(header.ticks, "little")
-            trigger_ns = series.clock.to_host_one(ticks)
-            deadline_ns = trigger_ns + series.deadline_after_ns
-            if fresh is None and deadline_ns < self._soonest_ns:
-                series.account.pending += 1
-                self._hopeless.append((header.seq, ticks, trigger_ns, now_ns, deadline_ns))
-                return 1
+        if header.n == 1 and fresh is None and series.sorting is None:
+            self._cell(series, header, frames, now_ns)
+            return 1
         facts, ahead = _facts(series, header, now_ns)
         if fresh is not None:
             facts = facts[fresh]
@@ -164,6 +159,33 @@ class Intake:
             frames = frames[~jumped] if isinstance(frames, np.ndarray) else _chosen(frames, ~jumped)
         self._accept(series, frames, facts)
         return n
+
+    def _cell(
+        self,
+        series: Series,
+        header: CellsHeader,
+        frames: NDArray[np.generic] | list[NDArray[np.generic] | None],
+        now_ns: int,
+    ) -> None:
+        """Do with a lone new cell what `_cells` does with many, in plain numbers, as arrays of one take longer."""
+        after = series.deadline_after_ns
+        ticks = int.from_bytes(header.ticks, "little")
+        trigger_ns = series.clock.to_host_one(ticks)
+        deadline_ns = NO_DEADLINE if after is None else trigger_ns + after
+        series.account.pending += 1
+        if deadline_ns < self._soonest_ns:
+            # While too much comes, what is received has often waited too long already. The less is done with it, the
+            # more is left for the cells that can be saved.
+            self._hopeless.append((header.seq, ticks, trigger_ns, now_ns, deadline_ns))
+            return
+        jumped = after is not None and trigger_ns > now_ns + FUTURE_NS
+        if trigger_ns > now_ns:
+            trigger_ns, deadline_ns = now_ns, deadline_ns if after is None else now_ns + after
+        facts = np.array([(header.seq, ticks, trigger_ns, now_ns, deadline_ns)], FACTS)
+        if jumped:
+            settle_unclassified(self._live, series, facts, Reason.CLOCK)
+        else:
+            self._accept(series, frames, facts)
 
     def _accept(
         self, series: Series, frames: NDArray[np.generic] | list[NDArray[np.generic] | None], facts: Facts
@@ -242,11 +264,6 @@ class Intake:
 def _facts(series: Series, header: CellsHeader, now_ns: int) -> tuple[Facts, bool]:
     """Return what is known of the cells, and whether some trigger seems to lie ahead of its arrival."""
     after = series.deadline_after_ns
-    if header.n == 1:
-        ticks = int.from_bytes(header.ticks, "little")
-        trigger_ns = series.clock.to_host_one(ticks)
-        deadline_ns = NO_DEADLINE if after is None else trigger_ns + after
-        return np.array([(header.seq, ticks, trigger_ns, now_ns, deadline_ns)], FACTS), trigger_ns > now_ns
     facts = np.empty(header.n, FACTS)
     facts["seq"] = np.arange(header.seq, header.seq + header.n, dtype=np.uint64)
     facts["ticks"] = np.frombuffer(header.ticks, "<u8")

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.decision import Verdict, Verdicts
+from streamer.decision import Verdicts
 from streamer.ingest import FACTS, Facts
 from streamer.vocabulary import Reason
 from streamer.wire import NO_CLASS, NO_GATE
@@ -31,14 +31,6 @@ def classified_rows(facts: Facts, verdicts: Verdicts, probabilities: NDArray[np.
     for name, values in zip(Verdicts._fields, verdicts, strict=True):
         rows[name] = values
     rows["probabilities"] = probabilities
-    return rows
-
-
-def one_row(facts: Facts, verdict: Verdict, probabilities: NDArray[np.float32]) -> Rows:
-    """Return what `classified_rows` returns, for a single cell and a verdict in plain numbers."""
-    rows = np.empty(1, row_dtype(probabilities.shape[1]))
-    class_, confidence, gate, way, reason = verdict
-    rows[0] = (*facts.item(0), class_, gate, way, reason, confidence, 0, probabilities[0])
     return rows
 
 

@@ -26,6 +26,8 @@ class RungTimes:
         self._best_ns = {rung: int(seconds * 1e9) for rung, seconds in best_seconds.items()}
         self.smallest, self.top = min(self._best_ns), max(self._best_ns)
         self._slowdown = dict.fromkeys(self._best_ns, 1.0)
+        # Looked up several times for every batch, which may be of one cell.
+        self._rungs = [min(rung for rung in self._best_ns if rung >= n) for n in range(self.top + 1)]
 
     def of(self, n: int) -> int:
         """Return what a batch of `n` cells is expected to take, in ns."""
@@ -48,4 +50,4 @@ class RungTimes:
             self._slowdown[rung] = max(1.0, slowdown * 0.98)
 
     def _rung(self, n: int) -> int:
-        return min((rung for rung in self._best_ns if rung >= n), default=self.top)
+        return self._rungs[n] if n < self.top else self.top

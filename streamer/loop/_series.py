@@ -91,12 +91,15 @@ class Series:
         n = len(reasons)
         account.pending -= n
         account.decided += n
-        if n == 1:
-            self._count(int(reasons[0]), 1)
-            return
         counts = np.bincount(reasons)
         for code in np.flatnonzero(counts).tolist():
             self._count(code, int(counts[code]))
+
+    def count_decided_one(self, reason: int) -> None:
+        """Move a cell from pending to decided."""
+        self.account.pending -= 1
+        self.account.decided += 1
+        self._count(reason, 1)
 
     def _count(self, code: int, cells: int) -> None:
         if code == Reason.KEPT:

@@ -9,12 +9,16 @@ import numpy as np
 from engines.backends import Predictions
 from streamer.decision import decide, decide_one
 from streamer.ingest import Facts
-from streamer.journal import record_dtype
+from streamer.journal import Records
+from streamer.loop._entries import entries_of, entry_of_one
 from streamer.loop._live import Live
-from streamer.loop._rows import Rows, classified_rows, one_row, unclassified_rows
-from streamer.loop._series import NO_DEADLINE, Series, slack_us, slack_us_one
+from streamer.loop._rows import Rows, classified_rows, unclassified_rows
+from streamer.loop._series import Series, slack_us, slack_us_one
 from streamer.vocabulary import Reason
 from streamer.wire import DECISION
+
+FEW = 3
+"""So many cells of a batch are settled one by one: what it costs to settle them together hardly depends on how many."""
 
 
 def settle_classified(live: Live, series: Series, facts: Facts, predictions: Predictions) -> None:
@@ -25,10 +29,11 @@ def settle_classified(live: Live, series: Series, facts: Facts, predictions: Pre
     """
     config = live.config
     margin_ns = int(config.timing.publish_margin_us * 1000)
-    now = time.monotonic_ns()
-    if len(facts) == 1 and series.sorting is None:
-        _settle_one(live, series, facts, predictions, now, margin_ns)
+    if len(facts) <= FEW and series.sorting is None:
+        for at in range(len(facts)):
+            _settle_one(live, series, facts[at : at + 1], _one(predictions, at), margin_ns)
         return
+    now = time.monotonic_ns()
     verdicts = decide(
         predictions,
         facts["deadline_ns"] - now >= margin_ns if series.deadline_after_ns is not None else None,
@@ -51,10 +56,11 @@ def settle_classified(live: Live, series: Series, facts: Facts, predictions: Pre
     release(live, series)
 
 
-def _settle_one(live: Live, series: Series, facts: Facts, predictions: Predictions, now: int, margin_ns: int) -> None:
+def _settle_one(live: Live, series: Series, facts: Facts, predictions: Predictions, margin_ns: int) -> None:
     """Decide on a lone cell, the usual batch of light load, and send its decision before anything is written down."""
     config = live.config.decision
-    seq, ticks, _, _, deadline_ns = facts.item(0)
+    seq, ticks, trigger_ns, arrival_ns, deadline_ns = facts.item(0)
+    now = time.monotonic_ns()
     verdict = decide_one(
         predictions,
         deadline_ns - now < margin_ns,
@@ -71,11 +77,16 @@ def _settle_one(live: Live, series: Series, facts: Facts, predictions: Predictio
     live.outlet.publish(
         series.id, np.array([(seq, ticks, actuate, class_, gate, way, reason, 0, confidence, slack)], DECISION)
     )
-    rows = one_row(facts, verdict, predictions.probabilities)
-    if series.deciders.code:
-        rows["bundle"] = series.deciders.code
-    _write_down(live, series, rows, now)
-    _count(live, series, rows, now)
+    _write_down(live, series, entry_of_one(facts, verdict, predictions.probabilities, series.deciders.code, now))
+    if class_ >= 0:
+        live.class_totals[class_] += 1
+        series.class_mix[class_] += 1
+    live.way_totals[way] += 1
+    series.way_mix[way] += 1
+    series.count_decided_one(reason)
+    series.deciders.count_one()
+    timed = deadline_ns if series.deadline_after_ns is not None else None
+    live.meters.decided_one(now, arrival_ns, trigger_ns, timed)
 
 
 def settle_unclassified(live: Live, series: Series, facts: Facts, reason: Reason) -> None:
@@ -112,17 +123,19 @@ def publish(live: Live, series: Series, rows: Rows, now: int) -> None:
         records["actuate"] = rows["ticks"] + np.uint64(series.sort_delay_ticks)
     records["slack_us"] = slack_us(rows["deadline_ns"], now)
     live.outlet.publish(series.id, records)
-    _write_down(live, series, rows, now)
+    _write_down(live, series, entries_of(rows, len(live.class_totals), now))
     _count(live, series, rows, now)
 
 
-def _write_down(live: Live, series: Series, rows: Rows, now: int) -> None:
-    entries = np.zeros(len(rows), record_dtype(len(live.class_totals)))
-    for name in ("seq", "ticks", "arrival_ns", "class_", "gate", "way", "reason", "bundle", "probabilities"):
-        entries[name] = rows[name]
-    deadline = rows["deadline_ns"]
-    entries["decided_ns"] = now
-    entries["slack_ns"] = np.where(deadline == NO_DEADLINE, NO_DEADLINE, deadline - now)
+def _one(predictions: Predictions, at: int) -> Predictions:
+    if len(predictions.probabilities) == 1:
+        return predictions
+    here = slice(at, at + 1)
+    probabilities, embedding = predictions.probabilities[here], predictions.embedding[here]
+    return Predictions(probabilities, embedding, predictions.measurements[here], predictions.seconds)
+
+
+def _write_down(live: Live, series: Series, entries: Records) -> None:
     series.journal.append(entries)
     series.tally.add(entries)
     if live.recording is not None:

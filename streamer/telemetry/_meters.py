@@ -33,16 +33,17 @@ class Meters:
         deadline_ns: NDArray[np.int64] | None,
     ) -> None:
         """Count the latencies, and with deadlines the slack, of cells decided at `now_ns`."""
-        if len(arrival_ns) == 1:
-            self.latency_from_arrival.add((now_ns - int(arrival_ns[0])) * 1e-9)
-            self.latency_from_trigger.add((now_ns - int(trigger_ns[0])) * 1e-9)
-            if deadline_ns is not None:
-                self.deadline_slack.add((int(deadline_ns[0]) - now_ns) * 1e-9)
-            return
         self.latency_from_arrival.add_many((now_ns - arrival_ns) * 1e-9)
         self.latency_from_trigger.add_many((now_ns - trigger_ns) * 1e-9)
         if deadline_ns is not None:
             self.deadline_slack.add_many((deadline_ns - now_ns) * 1e-9)
+
+    def decided_one(self, now_ns: int, arrival_ns: int, trigger_ns: int, deadline_ns: int | None) -> None:
+        """Count what `decided` counts, of a single cell."""
+        self.latency_from_arrival.add((now_ns - arrival_ns) * 1e-9)
+        self.latency_from_trigger.add((now_ns - trigger_ns) * 1e-9)
+        if deadline_ns is not None:
+            self.deadline_slack.add((deadline_ns - now_ns) * 1e-9)
 
     def batch(self, cells: int, waiting: int, seconds: float) -> None:
         """Count one batch: its size, how many cells waited behind it, its time on the engine."""
