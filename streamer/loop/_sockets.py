@@ -10,7 +10,7 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from engines.errors import InputError
 from streamer.config import Config
-from streamer.loop._realtime import Realtime
+from streamer.loop._realtime import Realtime, foreign_threads
 from streamer.wire import MAX_PART_BYTES, serve_curve
 
 _DECISIONS_HWM = 1000
@@ -35,7 +35,7 @@ class Sockets:
     def __init__(self, config: Config, realtime: Realtime) -> None:
         section, security = config.streamer, config.security
         self.context = zmq.Context()
-        realtime.let_sockets(self.context)
+        others = foreign_threads()
         self._authenticator: ThreadAuthenticator | None = None
         try:
             if security.authorized_keys is not None:
@@ -47,6 +47,7 @@ class Sockets:
             if config.recording.endpoint is not None:
                 self.recording = self._bind(zmq.ROUTER, config.recording.endpoint, "recording.endpoint", config)
             self.telemetry = self._bind(zmq.PUB, section.telemetry, "streamer.telemetry", config)
+            realtime.adopt(foreign_threads() - others)
         except BaseException:
             self.close(linger_ms=0)
             raise

@@ -150,7 +150,6 @@ class Streamer:
         with self._sockets:
             try:
                 loop = _Loop(live, best, self._sockets, self._wakeup, self._build, self._names)
-                self._realtime.hold()
                 return loop.run(self._wishes, self._on_ready)
             finally:
                 self._realtime.release()
@@ -216,7 +215,10 @@ class _Loop:
     def _turn(self) -> None:
         live = self._live
         self._listen()
-        for key, _ in self._poller.poll(self._timeout_ms()):
+        began = time.monotonic_ns()
+        ready = self._poller.poll(self._timeout_ms())
+        polled = time.monotonic_ns()
+        for key, _ in ready:
             if key is self._decisions_socket:
                 self._serve_receivers()
             elif key is self._control_socket:
@@ -229,16 +231,12 @@ class _Loop:
         self._intake.drain(AHEAD * self._dispatch.top)
         if self._dispatch.start():
             self._dispatch.collect()  # a quick engine has answered already
-            # Another one needs a processor of its own, which a loop that goes first would take from it again and again.
-            if live.batches:
-                live.realtime.release()
-            else:
-                live.realtime.hold()
         if live.series is not None:
             release(live, live.series)
         now = time.monotonic_ns()
         if live.series is not None or live.closing:
             self._sessions.advance(now)
+        live.realtime.follow(polled - began, now - polled, elsewhere=bool(live.batches))
         self._timers(now)
 
     def _listen(self) -> None:

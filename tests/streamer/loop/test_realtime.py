@@ -2,8 +2,6 @@
 
 import os
 import threading
-import time
-from pathlib import Path
 
 import pytest
 import zmq
@@ -43,21 +41,56 @@ def test_the_thread_that_holds_is_first_until_it_releases(permitted):
     assert on_a_thread(job) == (os.SCHED_OTHER, (FIFO, LOOP_PRIORITY), os.SCHED_OTHER, os.SCHED_OTHER)
 
 
-def test_the_threads_of_the_sockets_are_first(permitted):
-    def threads():
-        return {int(task.name) for task in Path("/proc/self/task").iterdir()}
+def test_the_threads_of_the_sockets_are_first_with_it(permitted):
+    before = foreign_threads()
+    with zmq.Context() as context, context.socket(zmq.PUB):
+        new = foreign_threads() - before
+        assert new
 
-    before = threads()
-    with zmq.Context() as context:
-        on_a_thread(lambda: Realtime(True).let_sockets(context))
-        with context.socket(zmq.PUB):
-            new = threads() - before
-            assert new
-            until = time.monotonic() + 10  # each sets its own when it begins to run
-            while {os.sched_getscheduler(tid) for tid in new} != {os.SCHED_FIFO} and time.monotonic() < until:
-                time.sleep(0.01)
-            found = {(os.sched_getscheduler(tid), os.sched_getparam(tid).sched_priority) for tid in new}
-            assert found == {(os.SCHED_FIFO, SOCKETS_PRIORITY)}
+        def found():
+            return {(os.sched_getscheduler(tid), os.sched_getparam(tid).sched_priority) for tid in new}
+
+        def job():
+            realtime = Realtime(True)
+            realtime.adopt(new)
+            ordinary = found()
+            realtime.hold()
+            held = found()
+            realtime.release()
+            return ordinary, held, found()
+
+        assert on_a_thread(job) == ({(os.SCHED_OTHER, 0)}, {(FIFO, SOCKETS_PRIORITY)}, {(os.SCHED_OTHER, 0)})
+
+
+def test_threads_that_have_ended_are_no_trouble(permitted):
+    def job():
+        realtime = Realtime(True)
+        realtime.adopt(frozenset({2**22 + 1}))
+        realtime.hold()
+        realtime.release()
+        return os.sched_getscheduler(0)
+
+    assert on_a_thread(job) == os.SCHED_OTHER
+
+
+def test_it_is_held_while_the_load_is_light_and_no_engine_works_elsewhere(permitted):
+    def job():
+        realtime = Realtime(True)
+        held = []
+        for waited, worked, elsewhere in ((800, 200, False), (800, 200, True), (800, 200, False), (100, 900, False)):
+            for _ in range(200):
+                realtime.follow(waited * 1000, worked * 1000, elsewhere=elsewhere)
+            held.append(realtime.held)
+        for _ in range(200):  # half of the time: as it was before
+            realtime.follow(480_000, 520_000, elsewhere=False)
+        held.append(realtime.held)
+        for _ in range(200):
+            realtime.follow(100_000_000, 500_000, elsewhere=False)
+        held.append(realtime.held)
+        realtime.release()
+        return held
+
+    assert on_a_thread(job) == [True, False, True, False, False, True]
 
 
 def test_a_loop_that_never_sleeps_can_be_interrupted(permitted):
