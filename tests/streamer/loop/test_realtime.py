@@ -6,7 +6,7 @@ import threading
 import pytest
 import zmq
 
-from streamer.loop._realtime import LOOP_PRIORITY, SOCKETS_PRIORITY, Realtime
+from streamer.loop._realtime import LOOP_PRIORITY, SOCKETS_PRIORITY, Realtime, foreign_threads
 
 FIFO = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
 
