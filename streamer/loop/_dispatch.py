@@ -48,6 +48,8 @@ class Dispatch:
         Whether it is out because it does not answer; if it does before another is there, it is used again.
     hold
         Whether no batch may start: another engine takes over when nothing is under way.
+    shed_ns
+        When a cell was last shed.
     """
 
     def __init__(self, live: Live, best_seconds: dict[int, float]) -> None:
@@ -55,6 +57,7 @@ class Dispatch:
         self._margin_ns = int(live.config.timing.publish_margin_us * 1000)
         self._patience_ns = int(live.config.engine.patience_s * 1e9)
         self._given_up: deque[Slots] = deque()
+        self.shed_ns = 0
         self.use(best_seconds)
 
     def use(self, best_seconds: dict[int, float]) -> Slots:
@@ -78,7 +81,8 @@ class Dispatch:
         return self._margin_ns + self._times.of(self._times.smallest)
 
     def recover(self) -> None:
-        """Expect a little less: an estimate that sheds everything would never be corrected by a new measurement."""
+        """Cells were shed: expect a little less, as an estimate that sheds everything would never be corrected."""
+        self.shed_ns = time.monotonic_ns()
         self._times.recover()
 
     @property

@@ -76,18 +76,25 @@ class Realtime:
             if self._loop:
                 os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
-    def follow(self, waited_ns: int, worked_ns: int, *, elsewhere: bool) -> None:
-        """Hold or release as a turn of the loop suggests: how long it waited and worked.
+    def follow(self, waited_ns: int, worked_ns: int, *, elsewhere: bool, losing: bool = False) -> None:
+        """Hold or release as a turn of the loop suggests.
 
-        `elsewhere`: whether the engine is at work on another thread. It needs a processor as well, which a loop that
-        goes first would take from it again and again.
+        Parameters
+        ----------
+        waited_ns, worked_ns
+            How long it waited and worked.
+        elsewhere
+            Whether the engine is at work on another thread. It needs a processor as well, which a loop that goes first
+            would take from it again and again.
+        losing
+            Whether cells are being shed: whoever sends more than can be decided has to wait then, not who decides.
         """
         self._waited += (min(waited_ns, LONG_WAIT_NS) - self._waited) / TURNS
         self._worked += (worked_ns - self._worked) / TURNS
         share = self._worked / (self._waited + self._worked + 1e-9)
-        if elsewhere or share > RELEASE_ABOVE:
+        if elsewhere or (share > RELEASE_ABOVE and not losing):
             self.release()
-        elif share < HOLD_BELOW:
+        elif losing or share < HOLD_BELOW:
             self.hold()
 
     def _schedule_sockets(self, policy: int, priority: int) -> None:

@@ -42,6 +42,8 @@ DRAIN_S = 5.0
 AHEAD = 2
 """In one turn cells for so many full batches are received, more than the engine takes meanwhile: what is too much then
 waits here, where it is shed in time, and not in the socket, where it gets old."""
+LOSING_NS = 50_000_000
+"""For so long after cells were shed the streamer is taken to be losing some."""
 GC_INTERVAL_NS = 1_000_000_000
 
 
@@ -236,7 +238,8 @@ class _Loop:
         now = time.monotonic_ns()
         if live.series is not None or live.closing:
             self._sessions.advance(now)
-        live.realtime.follow(polled - began, now - polled, elsewhere=bool(live.batches))
+        losing = now - self._dispatch.shed_ns < LOSING_NS
+        live.realtime.follow(polled - began, now - polled, elsewhere=bool(live.batches), losing=losing)
         self._timers(now)
 
     def _listen(self) -> None:
