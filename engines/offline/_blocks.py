@@ -16,7 +16,8 @@ from engines.cells._recording import Cell, Frame, Recording, Span, plain_text
 from engines.errors import InputError
 from engines.fit import fit_frames, fit_into
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 2 << 20
+"""Enough to read at once; of more, the memory goes back to the system each time and comes anew, filled with zeros."""
 _MOST = 512
 
 Fact = float | int | str | None

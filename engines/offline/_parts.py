@@ -8,6 +8,8 @@ import os
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from engines.offline._blocks import Block, Fact
 PART_BYTES, PART_ROWS = 16 << 20, 16_384
 _RUN = "run.json"
 _LOOK_BYTES = 1 << 20
+_Kept = tuple[Block, list[dict[str, NDArray[np.float32]]]]
+"""What a part takes of a block: all but its frames, and the arrays of its batches."""
 _BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, msgspec.DecodeError, msgspec.ValidationError)
 
 
@@ -52,7 +56,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Parts:
-    """The parts of one run, in `folder`.
+    """The parts of one run, in `folder`. They are written on a thread of their own, one at a time.
 
     Parameters
     ----------
@@ -71,7 +75,9 @@ class Parts:
     def __init__(self, folder: Path, run: RunInfo, *, resume: bool) -> None:
         self._folder = folder
         self._files: list[Path] = []
-        self._waiting: list[tuple[Block, list[Predictions]]] = []
+        self._waiting: list[_Kept] = []
+        self._under_way: tuple[Future[None], list[_Kept]] | None = None
+        self._writer = ThreadPoolExecutor(1, "cellgate-parts")
         self._embedding = run.embedding
         self.end = self.rows = 0
         self.skipped: Counter[str] = Counter()
@@ -105,34 +111,62 @@ class Parts:
             self._note(path, part)
 
     def add(self, block: Block, found: list[Predictions]) -> None:
-        """Add a classified block; writes a part when enough have come together."""
-        self._waiting.append((block, found))
+        """Add a classified block; when enough have come together a part is written meanwhile.
+
+        Raises
+        ------
+        InputError
+            A part before cannot be written.
+        """
+        # Without the frames, which are most of a block: their memory serves the next.
+        bare = replace(block, frames=np.empty((0, *block.frames.shape[1:]), block.frames.dtype))
+        self._waiting.append((bare, [_arrays(some, self._embedding) for some in found]))
         rows = sum(len(block) for block, _ in self._waiting)
-        width = sum(array.shape[1] for array in _arrays(found[0], self._embedding).values()) if found else 1
+        width = sum(array.shape[1] for array in self._waiting[-1][1][0].values()) if found else 1
         if rows >= PART_ROWS or 4 * rows * width >= PART_BYTES:
-            self.flush()
+            self._begin()
 
     def flush(self) -> None:
-        """Write what was added and is in no part yet."""
-        if not self._waiting:
+        """Write what was added and is in no part yet; returns when it is in files."""
+        self._settle()
+        if self._waiting:
+            self._begin()
+            self._settle()
+
+    def _begin(self) -> None:
+        """Begin to write what waits, when what is being written is done."""
+        self._settle()
+        self._under_way = self._writer.submit(self._write, self._waiting), self._waiting
+        self._waiting = []
+
+    def _settle(self) -> None:
+        """Wait for what is being written; if that failed it waits again, before what has come since."""
+        if self._under_way is None:
             return
-        blocks = [block for block, _ in self._waiting]
+        written, kept = self._under_way
+        failed = written.exception()
+        self._under_way = None
+        if failed is not None:
+            self._waiting = kept + self._waiting
+            raise failed
+
+    def _write(self, kept: list[_Kept]) -> None:
+        blocks = [block for block, _ in kept]
         path = self._path(len(self._files))
         part = _joined(blocks)
         arrays: dict[str, NDArray[Any]] = {
             name: np.concatenate([getattr(block, name) for block in blocks])
             for name in ("index", "labels", "trigger_s", *(["seen"] if blocks[0].seen is not None else []))
         }
-        found = [_arrays(some, self._embedding) for _, several in self._waiting for some in several]
+        found = [some for _, several in kept for some in several]
         arrays |= {name: np.concatenate([some[name] for some in found]) for name in (found[0] if found else {})}
         buffer = io.BytesIO()
         np.savez(buffer, part=np.frombuffer(msgspec.msgpack.encode(part), np.uint8), **arrays)  # type: ignore[arg-type]
         try:
-            _put(path, buffer.getvalue())
+            _put(path, buffer.getbuffer())
         except OSError as error:
             raise InputError(path, "part", error.strerror or str(error), "a file that can be written") from error
         self._note(path, part)
-        self._waiting = []
 
     def parts(self) -> Iterator[Part]:
         """Yield what each part says beside its arrays."""
@@ -157,6 +191,7 @@ class Parts:
 
     def remove(self) -> None:
         """Remove the parts and their folder."""
+        self._writer.shutdown()
         for path in (*self._folder.glob("part-*.npz"), self._folder / _RUN):
             path.unlink(missing_ok=True)
         self._folder.rmdir()
@@ -239,7 +274,7 @@ def _head(path: Path) -> Part | None:
         return None
 
 
-def _put(path: Path, payload: bytes) -> None:
+def _put(path: Path, payload: bytes | memoryview) -> None:
     half_done = path.with_name(f".{path.name}.tmp")
     half_done.write_bytes(payload)
     half_done.replace(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,22 +84,22 @@ class _Look:
         self.timed = self.seen = False
         rows = 0
         for part in parts.parts():
-            self.groups = _more(self.groups, map(_text, part.groups))
+            self.groups = _more(self.groups, part.groups)
             for name in dict.fromkeys([*self.facts, *part.facts]):
                 values = part.facts.get(name, [None] * len(part.groups))
                 before = self.facts.get(name, "float64" if rows and len(part.groups) else "int64")
                 if not values:
                     continue
                 self.facts[name] = _kind(values, before)
-                self.texts[name] = _more(self.texts.get(name, {}), map(_text, values))
+                self.texts[name] = _more(self.texts.get(name, {}), values)
             rows += len(part.groups)
             self.timed, self.seen = self.timed or part.timed, self.seen or part.seen
 
 
-def _more(known: dict[str, None] | None, values: Any) -> dict[str, None] | None:
+def _more(known: dict[str, None] | None, values: Sequence[Fact]) -> dict[str, None] | None:
     if known is None:
         return None
-    known |= dict.fromkeys(values)
+    known |= dict.fromkeys(_texts(values))
     return known if len(known) <= MOST_LABELS else None
 
 
@@ -119,10 +119,17 @@ def _fact(part: Part, name: str, facts: dict[str, str]) -> list[Any]:
 def _typed(values: list[Any], column: Column) -> NDArray[Any]:
     if column.dtype == "code":
         codes = {label: code for code, label in enumerate(column.labels)} | {"": -1}
-        return np.array([codes[_text(value)] for value in values], np.int32)
+        return np.array([codes[text] for text in _texts(values)], np.int32)
     if column.dtype == "text":
-        return np.array([_text(value) for value in values], object)
+        return np.array(_texts(values), object)
     return np.array([np.nan if value is None else value for value in values], column.numpy)
+
+
+def _texts(values: Sequence[Fact]) -> list[str]:
+    """Return each as text; values repeat, so each is made one once."""
+    typed = list(zip(map(type, values), values, strict=True))  # 1, 1.0 and True are equal, their texts are not
+    known = {(kind, value): _text(value) for kind, value in dict.fromkeys(typed)}
+    return [known[pair] for pair in typed]
 
 
 def _text(value: Fact) -> str:

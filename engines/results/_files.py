@@ -28,7 +28,7 @@ _READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Results]], ...] =
     (is_h5ad, read_h5ad),
     (is_csv, read_csv),
 )
-_NEEDS = {".parquet": "pyarrow", ".h5ad": "h5py"}
+_NEEDS = {".parquet": "pyarrow.parquet", ".h5ad": "h5py"}
 ENDINGS = tuple(_WRITERS)
 """The endings of tables: `.fcs`, `.parquet`, `.h5ad`, `.csv`."""
 
@@ -42,7 +42,7 @@ def ending_of(path: Path) -> str:
 
 
 def check_target(path: Path) -> None:
-    """Raise what `write_results` would of this path's ending, before the rows are made."""
+    """Raise what `write_results` would of this path's ending, before the rows are made; its library is loaded."""
     ending = ending_of(path)
     if ending in _NEEDS:
         library(_NEEDS[ending], f"a {ending} file")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import InputError
+from engines.results._arrow_arrays import arrow_array, numbers
 from engines.results._table import Chunk, Column, Head, Results, read_head
 from engines.results._values import distinct, library
 
@@ -86,18 +87,11 @@ def _names(head: Head) -> list[str]:
 
 
 def _arrays(arrow: Any, head: Head, chunk: Chunk) -> list[Any]:
-    arrays = [_array(arrow, column, chunk.columns[column.name]) for column in head.columns]
+    arrays = [arrow_array(arrow, column, chunk.columns[column.name]) for column in head.columns]
     if chunk.embedding is not None and head.embedding:
-        flat = arrow.array(np.ascontiguousarray(chunk.embedding, np.float32).reshape(-1))
+        flat = numbers(arrow, np.ascontiguousarray(chunk.embedding, np.float32).reshape(-1))
         arrays.append(arrow.FixedSizeListArray.from_arrays(flat, head.embedding))
     return arrays
-
-
-def _array(arrow: Any, column: Column, values: NDArray[Any]) -> Any:
-    if column.dtype == "code":
-        codes = arrow.array(values.astype(np.int32), mask=values < 0)
-        return arrow.DictionaryArray.from_arrays(codes, arrow.array(column.labels, arrow.string()))
-    return arrow.array(values, arrow.string()) if column.dtype == "text" else arrow.array(values.astype(column.numpy))
 
 
 def _chunks(arrow: Any, parquet: Any, path: Path, head: Head) -> Iterator[Chunk]:

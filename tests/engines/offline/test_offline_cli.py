@@ -117,7 +117,7 @@ def test_bad_options_are_told_before_anything_is_written(toy_bundle, cells, monk
 
 
 def test_a_missing_library_is_told_before_the_run(toy_bundle, cells, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     result = run("classify", cells, "--bundle", toy_bundle.path, "--out", cells.with_name("r.parquet"))
     assert isinstance(result.exception, MissingExtraError)
     assert [path.name for path in cells.parent.iterdir()] == ["cells.npz"]
