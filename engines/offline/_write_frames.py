@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engines.cells import FRAMES_FORMAT, FRAMES_VERSION, Recording, fact_name
 from engines.cells._recording import Frame
 from engines.errors import CellsError, InputError, MissingExtraError
+from engines.h5_writing import writing_h5
 from engines.results import distinct, replacing
 
 _CHUNK_BYTES, _WAITING_BYTES = 1 << 20, 32 << 20
@@ -38,7 +39,7 @@ def write_hdf5(recording: Recording, path: Path) -> int:
         h5py is not installed.
     """
     h5py = _library("h5py", "an HDF5 file of cells")
-    with replacing(path) as part, h5py.File(part, "w") as file:
+    with replacing(path) as part, writing_h5(h5py, part) as (file, disk):
         file.attrs.update(_attributes(recording))
 
         def frames(name: str, shape: tuple[int, ...], dtype: Any, rows: int) -> Any:
@@ -53,7 +54,7 @@ def write_hdf5(recording: Recording, path: Path) -> int:
                 name, data=values.astype(object) if text else values, dtype=h5py.string_dtype() if text else None
             )
 
-        return _write(recording, frames, column)
+        return _write(recording, frames, column, disk.check)
 
 
 def write_zarr(recording: Recording, path: Path) -> int:
@@ -88,8 +89,8 @@ def _attributes(recording: Recording) -> dict[str, str | int | float]:
     return {"format": FRAMES_FORMAT, "version": FRAMES_VERSION, **pixel}
 
 
-def _write(recording: Recording, frames: Any, column: Any) -> int:
-    sink = _Sink(recording, frames)
+def _write(recording: Recording, frames: Any, column: Any, check: Callable[[], None] = lambda: None) -> int:
+    sink = _Sink(recording, frames, check)
     labels, groups, triggers = [], [], []
     facts: dict[str, list[float | int | None]] = {}
     for at, cell in enumerate(recording):
@@ -121,7 +122,8 @@ def _write(recording: Recording, frames: Any, column: Any) -> int:
 class _Sink:
     """The frames, those of one size in one array; a few wait in memory so that whole chunks are written."""
 
-    def __init__(self, recording: Recording, frames: Any) -> None:
+    def __init__(self, recording: Recording, frames: Any, check: Callable[[], None]) -> None:
+        self._check = check
         self._frames, self._dtype, self._one = frames, recording.dtype, recording.shape is not None
         self._waiting: dict[tuple[int, ...], list[Frame]] = {}
         self._arrays: dict[tuple[int, ...], Any] = {}
@@ -153,6 +155,7 @@ class _Sink:
             array.resize((before + len(frames), *shape))
             array[before:] = np.stack(frames)
         self._waiting, self._bytes = {}, 0
+        self._check()
 
 
 def _numbers(values: list[float | int | None]) -> NDArray[Any]:

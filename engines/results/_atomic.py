@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engines.errors import InputError
@@ -28,4 +28,5 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(path, "file", error.strerror or str(error), "a file that can be written") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that is read-only says so, even where there is nothing to remove
+            part.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.h5_writing import writing_h5
 from engines.results._table import Chunk, Column, Head, Results
 from engines.results._values import distinct, library, printable
 
@@ -30,11 +31,12 @@ def write_h5ad(results: Results, path: Path) -> int:
     """
     h5py = library("h5py", FEATURE)
     head = results.head
-    with h5py.File(path, "w", libver=("v108", "v110")) as file:
+    with writing_h5(h5py, path, libver=("v108", "v110")) as (file, disk):
         _mark(file, "anndata", "0.1.0")
         sheet = _Sheet(h5py, file, head)
         for chunk in results.chunks():
             sheet.add(chunk)
+            disk.check()
         sheet.finish()
         _frame(h5py, file, "var", [column.name for column in _measured(head)], [])
         for name in ("layers", "varm", "obsp", "varp"):

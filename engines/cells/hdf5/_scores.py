@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,9 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from engines.cells.hdf5._events import event_count, events_group, scalar_features
 from engines.cells.hdf5._guard import guard
-from engines.cells.hdf5._h5file import linked, member, names, open_h5, rehearse_h5
+from engines.cells.hdf5._h5file import linked, load_h5py, member, names, open_h5, rehearse_h5
 from engines.cells.hdf5._names import score_names
 from engines.errors import CellsError, InputError
+from engines.h5_writing import writing_h5
 
 _FEATURE = "writing RT-DC files"
 _OURS = re.compile(r"ml_score_[a-z0-9]{3}|ml_class")
@@ -101,13 +103,18 @@ def write_rtdc_scores(
     try:
         with guard(out, "file", "a folder that can be written to"):
             shutil.copyfile(source, part)
-        with guard(out, "events", "a sound file, and room for the scores"), open_h5(part, _FEATURE, "r+") as file:
+        with (
+            guard(out, "events", "a sound file, and room for the scores"),
+            writing_h5(load_h5py(_FEATURE), part, "r+") as (file, _),
+        ):
             _write(source, file, dict(zip(features, scores.T, strict=True)), ml_class, log)
-        with part.open("rb") as stream:
-            os.fsync(stream.fileno())
-        part.replace(out)
+        with guard(out, "file", "a file that can be written"):
+            with part.open("rb") as stream:
+                os.fsync(stream.fileno())
+            part.replace(out)
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that is read-only says so, even where there is nothing to remove
+            part.unlink(missing_ok=True)
     return dict(zip(classes, features, strict=True))
 
 

@@ -3,7 +3,9 @@
 import csv
 import json
 import os
+import resource
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -123,18 +125,44 @@ def test_a_missing_library_is_told_before_the_run(toy_bundle, cells, monkeypatch
     assert [path.name for path in cells.parent.iterdir()] == ["cells.npz"]
 
 
-def test_scores_go_back_into_an_rtdc_file(tmp_path):
+@pytest.fixture
+def rtdc(tmp_path):
+    """An RT-DC file of 12 events, and a bundle for it."""
     h5py = pytest.importorskip("h5py")
     pytest.importorskip("hdf5plugin")
-    bundle = write_toy_bundle(tmp_path / "toy8", dtype="uint8")
-    frames = toy_frames(np.arange(12) % 3, dtype="uint8")[:, 0]
     with h5py.File(tmp_path / "m.rtdc", "w") as file:
         file.attrs["experiment:event count"] = 12
         file.attrs["setup:channel width"] = 20.0
-        file["events/image"] = frames
+        file["events/image"] = toy_frames(np.arange(12) % 3, dtype="uint8")[:, 0]
         file["events/deform"] = np.linspace(0, 0.1, 12)
+    return tmp_path / "m.rtdc", write_toy_bundle(tmp_path / "toy8", dtype="uint8")
+
+
+def test_a_full_disk_is_told_in_a_line_and_the_run_goes_on_later(tmp_path, rtdc):
+    source, bundle = rtdc
+    room = source.stat().st_size + 500  # for the parts and the copy, not for the scores
+    words = ["classify", source, "--bundle", bundle.path, "--out", tmp_path / "scored.rtdc"]
+    words += ["--channels-map", "darkfield=brightfield"]
+    done = subprocess.run(
+        [sys.executable, "-m", "streamer.cli", *map(str, words)],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "File too large" in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"m.rtdc", "toy8", "scored.rtdc.parts"}
+    assert run(*words, "--resume").exit_code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"m.rtdc", "toy8", "scored.rtdc"}
+
+
+def test_scores_go_back_into_an_rtdc_file(tmp_path, rtdc):
+    h5py = pytest.importorskip("h5py")
+    source, bundle = rtdc
     out = tmp_path / "scored.rtdc"
-    words = ["classify", tmp_path / "m.rtdc", "--bundle", bundle.path, "--out", out]
+    words = ["classify", source, "--bundle", bundle.path, "--out", out]
     result = run(*words, "--channels-map", "darkfield=brightfield")
     assert result.exit_code == 0, result.exception
     probabilities = tmp_path / "r.csv"
