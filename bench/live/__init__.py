@@ -17,6 +17,7 @@ from bench.live._outcome import Outcome
 from bench.live._peer_links import peer_link
 from bench.live._served import Bare, How, Streaming, Transport
 from bench.live._speech import Speech
+from bench.live._started import Started
 
 __all__ = [
     "Bare",
@@ -25,6 +26,7 @@ __all__ = [
     "Load",
     "Outcome",
     "Speech",
+    "Started",
     "Streaming",
     "Target",
     "Transport",

@@ -8,14 +8,14 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.live._links import Target
+from bench.live._started import Started
 from engines.backends import DEFAULT_LADDER, Arithmetic
 from engines.bundle import Bundle
 from engines.errors import CellgateError
@@ -50,30 +50,36 @@ class How:
         return max(self.ladder)
 
 
-class Streaming:
+class _Served(Started):
+    """A child of ours that says `ready: `."""
+
+    _child: Child
+    ready: str
+    """What it said of itself behind that word."""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._child.pid
+
+    def _begin(self, child: Child) -> None:
+        self._child = self._stack.enter_context(child)
+        self.ready = child.wait_for("ready: ").partition("ready: ")[2]
+
+
+class Streaming(_Served):
     """A streamer in a process of its own, ready for loads. A context manager.
 
     Without stamps, profile and instant engine it is `cellgate run`, as a user runs it.
     """
 
     def __init__(self, bundle: Bundle, how: How, transport: Transport = "ipc") -> None:
+        super().__init__()
         self._bundle, self._how = bundle, how
-        self._stack = ExitStack()
-        # Sockets lie in a short path: an ipc path may not be longer than about a hundred characters.
-        self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="cg-")))
-        self._names = ("cells", "decisions", "telemetry", "control")
-        self._endpoints = _endpoints(self._directory, self._names, transport)
-        try:
-            self._child = self._stack.enter_context(self._start())
-            self.ready = self._child.wait_for("ready: ").partition("ready: ")[2]
-        except BaseException:
-            self._stack.close()
-            raise
-
-    @property
-    def pid(self) -> int:
-        """The streamer's process."""
-        return self._child.pid
+        with self._starting() as stack:
+            self._directory = _directory(stack)
+            self._endpoints = _endpoints(self._directory, ("cells", "decisions", "telemetry", "control"), transport)
+            self._begin(self._streamer())
 
     def target(self, sort_delay_us: float | None = None) -> Target:
         """Return where to send cells; with a sort delay they have deadlines."""
@@ -110,7 +116,7 @@ class Streaming:
         found: dict[str, Any] = json.loads((self._directory / "profile.json").read_text())
         return found
 
-    def _start(self) -> Child:
+    def _streamer(self) -> Child:
         how, directory = self._how, self._directory
         config = directory / "config.toml"
         config.write_text(_config(self._bundle, how, self._endpoints))
@@ -122,16 +128,8 @@ class Streaming:
         arguments += ["--profile", str(directory / "profile.json")] if how.profile else []
         return Child("streamer", arguments, directory, module="bench.live.serve")
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
-
-
-class Bare:
+class Bare(_Served):
     """A bare server: a Python module that binds the endpoint it is given and says `ready: `. A context manager.
 
     Parameters
@@ -145,23 +143,12 @@ class Bare:
     """
 
     def __init__(self, module: str, bundle: Bundle, transport: Transport = "ipc", arguments: tuple[str, ...] = ()):
+        super().__init__()
         self._bundle = bundle
-        self._stack = ExitStack()
-        directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="cg-")))
-        self._endpoint = _endpoints(directory, ("cells",), transport)["cells"]
-        name = module.rpartition(".")[2]
-        try:
-            child = Child(name, [self._endpoint, *arguments], directory, module=module)
-            self._child = self._stack.enter_context(child)
-            self.ready = self._child.wait_for("ready: ").partition("ready: ")[2]
-        except BaseException:
-            self._stack.close()
-            raise
-
-    @property
-    def pid(self) -> int:
-        """The server's process."""
-        return self._child.pid
+        with self._starting() as stack:
+            directory = _directory(stack)
+            self._endpoint = _endpoints(directory, ("cells",), transport)["cells"]
+            self._begin(Child(module.rpartition(".")[2], [self._endpoint, *arguments], directory, module=module))
 
     def target(self, sort_delay_us: float | None = None) -> Target:
         """Return where to send cells."""
@@ -169,13 +156,10 @@ class Bare:
         channels, dtype = self._bundle.manifest.input.channels, self._bundle.dtype.name
         return Target(self._endpoint, None, channels, dtype, (height, width), sort_delay_us)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+def _directory(stack: ExitStack) -> Path:
+    """Return a directory that lives as long as `stack`; a short path, as an ipc path has about a hundred characters."""
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cg-")))
 
 
 def _endpoints(directory: Path, names: tuple[str, ...], transport: Transport) -> dict[str, str]:

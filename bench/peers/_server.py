@@ -10,16 +10,13 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from bench.live import Target, peer_link
+from bench.live import Started, Target, peer_link
 from bench.peers._catalogue import Peer, Setting
 from bench.peers._processes import end_tree
 from engines.backends import without_measurements
@@ -37,7 +34,7 @@ _ERROR = re.compile(r"[\w.]*(Error|Exception)\b")
 Frames = NDArray[np.generic]
 
 
-class Server:
+class Server(Started):
     """A peer with one of its settings. A context manager; once entered it has answered a cell.
 
     Parameters
@@ -56,28 +53,28 @@ class Server:
     def __init__(
         self, peer: Peer, setting: Setting, bundle: Bundle, *, python: Path, threads: int, precision: Precision = "fp32"
     ) -> None:
+        super().__init__()
         self._peer, self._bundle = peer, bundle
-        self._stack = ExitStack()
-        # A short path: Ray puts sockets into it, whose paths may not be longer than about a hundred characters.
-        scratch = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="cg-", ignore_cleanup_errors=True)))
-        self._log = scratch / "server.log"
         self._port = _free_port()
-        # What Cellgate leaves out where no gate looks at it, the peers need not compute either.
-        graph = scratch / "graph.onnx"
-        graph.write_bytes(without_measurements(bundle, bundle.graph(precision)))
-        order = {
-            "graph": str(graph),
-            "shape": bundle.frame_shape,
-            "dtype": bundle.dtype.name,
-            "classes": len(bundle.classes),
-            "threads": threads,
-            "port": self._port,
-            "batch": setting.batch,
-            "wait_s": setting.wait_ms * 1e-3,
-            "workers": setting.workers,
-        }
-        try:
+        with self._starting() as stack:
+            # A short path: Ray puts sockets into it, whose paths may not be longer than about a hundred characters.
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cg-", ignore_cleanup_errors=True)))
+            # What Cellgate leaves out where no gate looks at it, the peers need not compute either.
+            graph = scratch / "graph.onnx"
+            graph.write_bytes(without_measurements(bundle, bundle.graph(precision)))
+            order = {
+                "graph": str(graph),
+                "shape": bundle.frame_shape,
+                "dtype": bundle.dtype.name,
+                "classes": len(bundle.classes),
+                "threads": threads,
+                "port": self._port,
+                "batch": setting.batch,
+                "wait_s": setting.wait_ms * 1e-3,
+                "workers": setting.workers,
+            }
             command = [str(python), "-P", "-m", f"bench.peers.servers.{peer.module}", json.dumps(order)]
+            self._log = scratch / "server.log"
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603 - our own server, in an environment of ours
                     command,
@@ -88,11 +85,8 @@ class Server:
                     env=_variables(peer, scratch),
                     start_new_session=True,  # Ctrl-C is for the bench, which then ends the server
                 )
-            self._stack.callback(end_tree, self._process)
+            stack.callback(end_tree, self._process)
             self._await_answer()
-        except BaseException:
-            self._stack.close()
-            raise
 
     @property
     def pid(self) -> int:
@@ -158,14 +152,6 @@ class Server:
         lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
         errors = [line for line in lines if _ERROR.match(line)]
         return (errors or lines or ["it said nothing"])[-1][:300]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
 
 
 def _variables(peer: Peer, scratch: Path) -> dict[str, str]:

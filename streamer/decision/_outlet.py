@@ -14,17 +14,19 @@ from streamer.wire import (
     PROTOCOL_VERSION,
     DecisionsHeader,
     Legend,
-    Refused,
     Subscribe,
     ToSorter,
     Unsubscribe,
     WireError,
     decode_from_sorter,
     encode,
+    serve_waiting,
 )
 
 SILENT_HEARTBEATS = 5
 MAX_RECEIVERS = 64
+_MOST = 1000
+"""Messages heard at a time."""
 
 
 @dataclass
@@ -90,29 +92,15 @@ class Outlet:
 
     def serve(self, now_ns: int) -> list[WireError]:
         """Handle what receivers have sent; return what was wrong with it, for counting and the log."""
-        errors = []
-        for _ in range(1000):  # bounded: a flood here must not keep the loop from its cells
-            try:
-                identity, *parts = self._socket.recv_multipart(zmq.DONTWAIT)
-            except zmq.Again:
-                break
-            try:
-                self._handle(identity, parts, now_ns)
-            except WireError as error:
-                errors.append(error)
-                if error.reason in (Rejection.UNKNOWN_VERSION, Rejection.REFUSED):
-                    self._send(identity, (encode(Refused("", error.field, error.found, error.expected)),))
-        return errors
+        return serve_waiting(self._socket, _MOST, lambda peer, header: self._handle(peer, header, now_ns), self._send)
 
     def drop_silent(self, now_ns: int) -> list[str]:
         """Drop receivers that have been silent for too long (not those that said good-bye); return their names."""
         silent = [key for key, receiver in self._receivers.items() if now_ns - receiver.heard_ns > self._patience_ns]
         return [self._receivers.pop(key).name for key in silent]
 
-    def _handle(self, identity: bytes, parts: list[bytes], now_ns: int) -> None:
-        if len(parts) != 1:
-            raise WireError(Rejection.WRONG_PARTS, "parts", len(parts), "a header alone")
-        message = decode_from_sorter(parts[0])
+    def _handle(self, identity: bytes, header: bytes, now_ns: int) -> None:
+        message = decode_from_sorter(header)
         if isinstance(message, Subscribe):
             self._subscribe(identity, message, now_ns)
         elif isinstance(message, Unsubscribe):

@@ -24,15 +24,18 @@ from streamer.wire import (
     Record,
     Recording,
     RecordingHealth,
-    Refused,
     SeriesEnd,
     Taken,
     WireError,
     decode_from_recorder,
     encode,
+    serve_waiting,
 )
 
 Part = bytes | memoryview
+
+_MOST = 100
+"""Messages heard at a time."""
 
 NO_RECORDER, BEHIND = "no_recorder", "behind"
 REMEMBERED = 16
@@ -147,19 +150,7 @@ class Handover:
 
     def serve(self, now_ns: int) -> list[WireError]:
         """Handle what has come from recorders; return what was wrong with it, for the log."""
-        errors = []
-        for _ in range(100):  # bounded: a flood here must not keep the loop from its cells
-            try:
-                identity, *parts = self._socket.recv_multipart(zmq.DONTWAIT)
-            except zmq.Again:
-                break
-            try:
-                self._handle(identity, parts, now_ns)
-            except WireError as error:
-                errors.append(error)
-                if error.reason in (Rejection.UNKNOWN_VERSION, Rejection.REFUSED):
-                    self._send(identity, (encode(Refused("", error.field, error.found, error.expected)),))
-        return errors
+        return serve_waiting(self._socket, _MOST, lambda peer, header: self._handle(peer, header, now_ns), self._send)
 
     def health(self) -> RecordingHealth:
         """Return what has become of the cells since the start."""
@@ -211,10 +202,8 @@ class Handover:
         skipped = self._account.skipped
         skipped[reason] = skipped.get(reason, 0) + n
 
-    def _handle(self, identity: bytes, parts: list[bytes], now_ns: int) -> None:
-        if len(parts) != 1:
-            raise WireError(Rejection.WRONG_PARTS, "parts", len(parts), "a header alone")
-        message = decode_from_recorder(parts[0])
+    def _handle(self, identity: bytes, header: bytes, now_ns: int) -> None:
+        message = decode_from_recorder(header)
         peer = self._peer
         if isinstance(message, Record):
             self._welcome(identity, message, now_ns)

@@ -42,6 +42,7 @@ from streamer.wire._messages import (
 from streamer.wire._recording import Ended, Frames, Handed, Record, Recording, SeriesEnd, Taken, ToRecorder, What
 from streamer.wire._records import DECISION, NO_CLASS, NO_DEADLINE_SLACK, NO_GATE
 from streamer.wire._schema import schema_hash
+from streamer.wire._serving import serve_waiting
 from streamer.wire._snapshot import (
     BundleCount,
     HistogramData,
@@ -122,5 +123,6 @@ __all__ = [
     "message_crc32",
     "schema_hash",
     "serve_curve",
+    "serve_waiting",
     "use_curve",
 ]
