@@ -1,5 +1,8 @@
 """A bundle over a recording: every cell answered for, whatever state the recording is in."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -120,6 +123,40 @@ def test_a_part_that_was_damaged_is_done_again(toy_engine, tmp_path):
     file.write_bytes(file.read_bytes()[:-200])
     again = run(toy_recording(100), toy_engine, tmp_path / "p", resume=True)
     assert (again.rows, again.end) == (parts.rows, parts.end) == (100, 100)
+
+
+def test_a_part_keeps_no_frames(toy_engine, tmp_path):
+    parts = Parts(tmp_path / "p", RunInfo(**RUN, embedding=False), resume=False)
+    block, found = next(classified(toy_engine, blocks_of(toy_recording(40), toy_engine.bundle, [0, 1], batch=8), 8))
+    frames, embedding = weakref.ref(block.frames), weakref.ref(found[0].embedding)
+    parts.add(block, found)
+    del block, found
+    gc.collect()
+    assert frames() is None and embedding() is None
+    parts.flush()
+    assert parts.rows == 40
+
+
+def test_a_part_that_cannot_be_written_is_told_and_nothing_is_lost(toy_engine, tmp_path, monkeypatch):
+    monkeypatch.setattr("engines.offline._parts.PART_ROWS", 512)  # a part per block
+    parts = Parts(tmp_path / "p", RunInfo(**RUN, embedding=False), resume=False)
+    (tmp_path / "p").rename(tmp_path / "away")
+    blocks = blocks_of(toy_recording(2000), toy_engine.bundle, [0, 1], batch=8)
+    told = 0
+    for block, found in classified(toy_engine, blocks, 8):
+        try:
+            parts.add(block, found)
+        except InputError as error:
+            told += error.field == "part"
+    with pytest.raises(InputError, match="part"):
+        parts.flush()
+    assert told
+    assert parts.rows == parts.end == 0
+    (tmp_path / "away").rename(tmp_path / "p")
+    parts.flush()
+    assert parts.rows == parts.end == 2000
+    again = Parts(tmp_path / "p", RunInfo(**RUN, embedding=False), resume=True)
+    assert [int(i) for _, arrays in again.rows_of() for i in arrays["index"]] == list(range(2000))
 
 
 def test_a_run_goes_on_only_with_the_same_cells_bundle_and_options(toy_engine, tmp_path):

@@ -1,6 +1,8 @@
 """What is written is what is read back, by our readers and by the field's own."""
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engines.errors import InputError
 from engines.results import ENDINGS, About, Chunk, Column, Head, Results, is_results, read_results, write_results
 from tests.support.tables import ABOUT, assert_same, sample, values_of
 
@@ -112,6 +115,29 @@ def test_arrow_reads_the_same_values(tmp_path):
     labels = [*table.head.columns[4].labels, None]
     assert found["class"].to_pylist() == [labels[code] for code in known["class"]]
     assert np.array_equal(np.array(found["X_cellgate"].to_pylist(), np.float32), known["embedding"])
+
+
+def test_parquet_is_written_without_pandas():
+    """`pyarrow.array` would load it, where there is one: a quarter of a second, and 50 MB."""
+    pytest.importorskip("pyarrow")
+    code = """if True:
+        import sys, tempfile
+        from pathlib import Path
+        from engines.results import write_results
+        from tests.support.tables import sample
+        with tempfile.TemporaryDirectory() as folder:
+            write_results(sample(30, embedding=2), Path(folder) / "r.parquet")
+        sys.exit("pandas" in sys.modules)
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+def test_texts_that_arrow_cannot_count_are_refused(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr("engines.results._arrow_arrays._MOST_BYTES", 100)
+    with pytest.raises(InputError, match="note"):
+        write_results(sample(100), tmp_path / "r.parquet")
+    assert not list(tmp_path.iterdir())
 
 
 def test_anndata_reads_the_same_values(tmp_path):
