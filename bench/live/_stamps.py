@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engines.backends import Engine, Frames, Predictions
 from engines.bundle import Bundle
 from streamer.decision import Outlet
+from streamer.wire import NO_CLASS
 
 
 class Stamps:
@@ -22,19 +23,22 @@ class Stamps:
 
     def __init__(self) -> None:
         self.submitted_ns: list[int] = []
-        self._answered: tuple[int, int] | None = None
+        self._answered = (0, 0)
+        self._left = 0
         self._rows: list[tuple[int, int, int, str, bytes]] = []
 
-    def answered(self) -> None:
-        """Note that the oldest batch has been collected."""
-        self._answered = (self.submitted_ns.pop(0), time.monotonic_ns())
+    def answered(self, cells: int) -> None:
+        """Note that the oldest batch, of so many cells, has been collected."""
+        self._answered, self._left = (self.submitted_ns.pop(0), time.monotonic_ns()), cells
 
     def published(self, series: str, records: NDArray[np.void]) -> None:
-        """Note that these decisions are about to leave; those the engine was not asked for are left out."""
-        if self._answered is not None:
-            now = time.monotonic_ns()
-            self._rows.append((*self._answered, now, series, records["seq"].tobytes()))
-            self._answered = None
+        """Note that these decisions are about to leave; those the engine was not asked for are left out.
+
+        A batch may leave in several messages.
+        """
+        if self._left and records["class_"][0] != NO_CLASS:
+            self._left -= len(records)
+            self._rows.append((*self._answered, time.monotonic_ns(), series, records["seq"].tobytes()))
 
     def write(self, path: Path) -> None:
         """Write one row per cell: `series`, `seq` and the three moments."""
@@ -90,7 +94,7 @@ class StampedEngine:
         """See `Engine.collect`."""
         found = self._engine.collect(timeout_s)
         if found is not None:
-            self._stamps.answered()
+            self._stamps.answered(len(found.probabilities))
         return found
 
 
