@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from engines.verify import LIMITS, MIN_CELLS, Material, Verdict, compare_engine,
 PRECISION: Precision = "int8"
 METRIC, GPU_METRIC = f"parity_{PRECISION}", f"parity_{PRECISION}_gpu"
 GPU_TRIES = 3
+# Whose layer it is, in the name of an ensemble's layer.
+_MEMBER = re.compile(r"/members\.\d+/")
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,9 @@ def add_int8(
     are from counts as seen in the new bundle. Figures go to `metrics.parity_int8` and `metrics.parity_int8_gpu`.
 
     Nothing is written unless the graph for processors passes. The one for GPUs, whose activations have a bit less, is
-    tried again with one more layer in float, up to twice, and left out where that does not help. ONNX Runtime runs it
-    for the comparison, on the processor: the integers are TensorRT's, the float layers' rounding is not.
+    tried again with one more layer in float (of every member of an ensemble), up to twice, and left out where that does
+    not help. ONNX Runtime runs it for the comparison, on the processor: the integers are TensorRT's, the float layers'
+    rounding is not.
 
     Parameters
     ----------
@@ -109,7 +113,7 @@ def add_int8(
             gpu = Graph(for_gpu, _compare_for_gpu(written, tested, threads))
             if gpu.verdict.passed or len(for_gpu.quantised) == 1:
                 break
-            keep_float = (*for_gpu.kept_float, for_gpu.quantised[0])
+            keep_float = (*for_gpu.kept_float, *_first_of_each(for_gpu.quantised))
     seen_cells = int(tested.seen.sum())
     graphs = (made, for_gpu) if gpu.verdict.passed else (made, None)
     metrics: dict[str, object] = {METRIC: cpu.figures(seen_cells), GPU_METRIC: gpu.figures(seen_cells)}
@@ -118,6 +122,12 @@ def add_int8(
     except OSError as error:
         raise InputError(directory, "--out", error.strerror or str(error), "a directory that can be written") from error
     return Added(written, cpu, gpu, seen_cells)
+
+
+def _first_of_each(layers: tuple[str, ...]) -> list[str]:
+    """Return the first layer and, where it is an ensemble member's, the same one of the other members."""
+    plain = _MEMBER.sub("/", layers[0])
+    return [layer for layer in layers if _MEMBER.sub("/", layer) == plain]
 
 
 def _compare_for_gpu(trial: Bundle, cells: Material, threads: int) -> Verdict:

@@ -105,6 +105,12 @@ def test_a_graph_for_gpus_is_tried_again_with_more_in_float(digital, rendered, t
     assert len(added.cpu.quantised.kept_float) == 1
 
 
+def test_the_layer_that_stays_float_for_gpus_is_that_of_every_member_of_an_ensemble():
+    layers = ("/net/members.0/a/Conv", "/net/members.0/b/Conv", "/net/members.1/a/Conv", "/net/members.1/b/Conv")
+    assert _into_bundle._first_of_each(layers) == ["/net/members.0/a/Conv", "/net/members.1/a/Conv"]
+    assert _into_bundle._first_of_each(("/net/a/Conv", "/net/b/Conv")) == ["/net/a/Conv"]
+
+
 def test_the_int8_engine_opens_and_passes_on_other_cells(added):
     fresh = material(added.bundle, render(600, seed=42, class_mix=dict.fromkeys(PHASES, 1.0)))
     limits = dataclasses.replace(added.cpu.verdict.limits, changed_share=0.01, accuracy_loss=0.01)
