@@ -25,7 +25,8 @@ from streamer.simulator import make_plan
 from streamer.wire import DECISION
 
 LEAD_NS = 50_000_000
-"""From the moment all is ready to the start of the load."""
+LEAD_NS_PER_CELL = 1_000
+"""From the moment all is ready to the start of the load: the longer the load, the longer its lists take to be made."""
 READY, BEGIN = "ready-{}", "begin"
 
 
@@ -69,10 +70,12 @@ def _run(job: Job, file: Path) -> None:
     blocks = _blocks(job, frames)
     link = _link(job, listen=first)
     try:
-        begin_ns = time.monotonic_ns() + LEAD_NS if job.senders == 1 else _agreed(job)
-        ticks = (_plan(job) + begin_ns).astype(np.uint64)
+        plan = _plan(job)
         starts = np.arange(job.sender * job.per_message, job.cells, job.senders * job.per_message)
         last = np.minimum(starts + job.per_message, job.cells) - 1
+        lead_ns = LEAD_NS + LEAD_NS_PER_CELL * job.cells
+        begin_ns = time.monotonic_ns() + lead_ns if job.senders == 1 else _agreed(job)
+        ticks = (plan + begin_ns).astype(np.uint64)
         due_ns = ticks[last].astype(np.int64)  # a message is due when its last cell passes
         messages = _messages(job, starts.tolist(), ticks, frames, blocks)
         gc.collect()
