@@ -28,9 +28,6 @@ and the mapping is late by as much until a quicker heartbeat comes."""
 HOPELESS_PER_CELL = 2
 """So many cells that come too late to be saved count as one of those that are received in a turn."""
 
-LOOK_EVERY = 8
-"""After so many messages the engine is looked at, if there is a full batch: it should not wait for the rest of them."""
-
 _POLLIN = int(zmq.POLLIN)  # an enumeration takes its time with `&`
 
 Part = bytes | memoryview
@@ -75,9 +72,6 @@ class Intake:
             brought = self.message(parts, now_ns)
             # A message that brings nothing counts too: a flood of bad ones must not keep the loop here.
             came += max(1, brought) if len(self._hopeless) == hopeless else 0
-            if messages % LOOK_EVERY == 0 and live.batches and len(live.waiting) >= self._dispatch.top:
-                self._dispatch.collect()
-                self._dispatch.start()
         self._shed_hopeless()
         return messages
 
