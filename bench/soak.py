@@ -1,4 +1,8 @@
-"""Half an hour under load: whether memory stays what it is, and the last minutes are as quick as the first."""
+"""Half an hour under load: whether memory stays what it is, and the last minutes are as quick as the first.
+
+A machine is not equally quick for half an hour, a virtual one least of all. So what the streamer's threads spend on
+a cell is told beside the latencies of every part: where it rises, the machine has become slower, not the queue longer.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from bench.flow import Flow
-from bench.live import Load, Outcome, Streaming, play
+from bench.live import Load, Outcome, Streaming, play, spent, thread_seconds
 from bench.plots import draw as draw_plot
 from bench.subject import Options, Say, subject_of
 from bench.tables import PERCENTILES, make_table, percentile_cells
@@ -29,17 +33,18 @@ FLAT_OUT_S, FLAT_OUT_RATE = 3.0, 2000.0
 
 
 @dataclass
-class _Memory:
-    """Resident memory of a process, sampled beside a measurement."""
+class _Watch:
+    """Resident memory and processor time of a process, sampled beside a measurement."""
 
     pid: int
     every_s: float
     at_s: list[float] = field(default_factory=list)
     mib: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
 
-    def __enter__(self) -> _Memory:
+    def __enter__(self) -> _Watch:
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._sample, name="memory", daemon=True)
+        self._thread = threading.Thread(target=self._sample, name="watch", daemon=True)
         self._thread.start()
         return self
 
@@ -48,10 +53,11 @@ class _Memory:
         self._thread.join()
 
     def _sample(self) -> None:
-        began = time.monotonic()
+        began, before = time.monotonic(), thread_seconds(self.pid)
         while not self._over.wait(self.every_s):
             self.at_s.append(time.monotonic() - began)
             self.mib.append(resident_mib(self.pid))
+            self.cpu_s.append(sum(spent(before, thread_seconds(self.pid), self.pid).values()))
 
 
 def resident_mib(pid: int) -> float:
@@ -68,7 +74,8 @@ def measure(options: Options, say: Say, *, minutes: float = MINUTES, load: float
     """Return memory and latencies over `minutes` at `load` times the most the streamer takes in one-cell messages.
 
     `rss_growth` is the most memory after the first part of `PARTS` over what it was at that part's end, less one;
-    `p99_last_over_first` compares the last part's 99th percentile with the first's.
+    `p99_last_over_first` compares the last part's 99th percentile with the first's, `cpu_last_over_first` what the
+    streamer spent on a cell: the machine's own pace.
     """
     subject = subject_of(options)
     seconds = minutes * 60
@@ -79,7 +86,7 @@ def measure(options: Options, say: Say, *, minutes: float = MINUTES, load: float
             flow.turn(streamer, subject.how.top, flow.rates[-1] if flow.rates else FLAT_OUT_RATE, FLAT_OUT_S)
         rate = load * flow.rates[-1]
         say(f"{minutes:g} minutes at {rate:.0f} cells/s")
-        with _Memory(streamer.pid, seconds / (PARTS * SAMPLES_PER_PART)) as memory:
+        with _Watch(streamer.pid, seconds / (PARTS * SAMPLES_PER_PART)) as watch:
             planned = Load(max(PARTS, int(rate * seconds)), rate, seed=options.seed)
             outcome = play(streamer.target(SORT_DELAY_US), subject.frames, planned)
         streamer.stop()
@@ -93,7 +100,8 @@ def measure(options: Options, say: Say, *, minutes: float = MINUTES, load: float
         **figures,
         "parts": _parts(outcome),
         **_compared(outcome),
-        **_memory(memory, seconds),
+        **_pace(watch, rate, seconds),
+        **_memory(watch, seconds),
     }
 
 
@@ -118,13 +126,23 @@ def _compared(outcome: Outcome) -> dict[str, float]:
     }
 
 
-def _memory(memory: _Memory, seconds: float) -> dict[str, object]:
-    at, mib = np.array(memory.at_s), np.array(memory.mib)
+def _pace(watch: _Watch, rate: float, seconds: float) -> dict[str, object]:
+    bounds = np.linspace(0.0, seconds, PARTS + 1)
+    spent_s = np.diff(np.interp(bounds, [0.0, *watch.at_s], [0.0, *watch.cpu_s]))
+    per_cell = spent_s / (rate * seconds / PARTS) * 1e6
+    return {
+        "cpu_us_per_cell": [round(float(value), 1) for value in per_cell],
+        "cpu_last_over_first": round(float(per_cell[-1] / per_cell[0]), 3) if per_cell[0] > 0 else None,
+    }
+
+
+def _memory(watch: _Watch, seconds: float) -> dict[str, object]:
+    at, mib = np.array(watch.at_s), np.array(watch.mib)
     warm = at >= seconds / PARTS
     steady = mib[warm] if warm.any() else mib
     return {
-        "rss_mib": [round(value, 2) for value in memory.mib],
-        "rss_at_s": [round(value, 1) for value in memory.at_s],
+        "rss_mib": [round(value, 2) for value in watch.mib],
+        "rss_at_s": [round(value, 1) for value in watch.at_s],
         "rss_growth": round(float(steady.max() / steady[0] - 1), 4) if len(steady) else None,
     }
 
@@ -133,8 +151,8 @@ def tables(figures: dict[str, Any]) -> list[Table]:
     """Return the latencies part by part, and the memory."""
     span = figures["minutes"] / PARTS
     rows = [
-        [f"{span * number:.3g} – {span * (number + 1):.3g} min", *percentile_cells(part)]
-        for number, part in enumerate(figures["parts"])
+        [f"{span * number:.3g} – {span * (number + 1):.3g} min", *percentile_cells(part), cpu]
+        for number, (part, cpu) in enumerate(zip(figures["parts"], figures["cpu_us_per_cell"], strict=True))
     ]
     title = f"{figures['minutes']:g} minutes at {figures['rate']:,.0f} cells/s ({figures['load']:.0%} of the most), µs"
     memory = figures["rss_mib"]
@@ -144,10 +162,12 @@ def tables(figures: dict[str, Any]) -> list[Table]:
         ["missed their deadline", figures["missed"]],
         ["kept late", figures["kept_late"]],
         ["p99, last part over first", figures["p99_last_over_first"]],
+        ["processor time per cell, last part over first", figures["cpu_last_over_first"]],
         ["memory at the end, MiB", memory[-1] if memory else None],
         ["memory's growth after warm-up", figures["rss_growth"]],
     ]
-    return [make_table(title, ("", *PERCENTILES.values()), rows), make_table("Account and memory", ("", ""), about)]
+    heads = ("", *PERCENTILES.values(), "CPU µs/cell")
+    return [make_table(title, heads, rows), make_table("Account and memory", ("", ""), about)]
 
 
 def draw(figures: dict[str, Any], directory: Path) -> list[Path]:

@@ -20,6 +20,9 @@ def test_a_short_soak_says_all_that_a_long_one_does(monkeypatch):
     assert found["p99_last_over_first"] == pytest.approx(found["p99_last_us"] / found["p99_first_us"], abs=0.01)
     assert min(found["rss_mib"]) > 20
     assert found["rss_growth"] >= 0
+    assert len(found["cpu_us_per_cell"]) == soak.PARTS
+    assert min(found["cpu_us_per_cell"]) > 0
+    assert found["cpu_last_over_first"] > 0
     assert str(soak.tables(found)[0].title).startswith("0.05 minutes at")
     assert said
 
