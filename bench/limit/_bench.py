@@ -9,15 +9,18 @@ import msgspec
 from rich.table import Table
 
 from bench.limit._cuda import measure_gpu_peaks
+from bench.limit._delays import measure_delays
 from bench.limit._peaks import Peaks, measure_peaks
 from bench.limit._share import share_of_peak
 from bench.offline import run_offline
 from bench.subject import Options, Say, Subject, subject_of
-from bench.tables import make_table
+from bench.tables import PERCENTILES, make_table, percentile_cells
 
 
 def measure(options: Options, say: Say, *, tiny: bool = False) -> dict[str, object]:
     """Return the processor's limits, those of a GPU where PyTorch finds one, and the engine's share (`results`).
+
+    `delays` is what the machine adds to every latency, whatever runs on it.
 
     Parameters
     ----------
@@ -27,13 +30,16 @@ def measure(options: Options, say: Say, *, tiny: bool = False) -> dict[str, obje
     subject = subject_of(options)
     say("the processor's limits")
     peaks = measure_peaks(options.seconds, tiny=tiny)
+    say("how late the machine is by itself")
+    delays = measure_delays(options.seconds)
     gpu = None
     if _has_gpu():
         say("the GPU's limits")
         gpu = measure_gpu_peaks(options.seconds)
     say("the engine alone")
     result = _share(subject, peaks, min(options.seconds, 2.0))
-    return {"tiny": tiny, "cpu": msgspec.to_builtins(peaks), "gpu": msgspec.to_builtins(gpu), "results": [result]}
+    limits = {"cpu": peaks, "delays": delays, "gpu": gpu}
+    return {"tiny": tiny, **{name: msgspec.to_builtins(each) for name, each in limits.items()}, "results": [result]}
 
 
 def _share(subject: Subject, peaks: Peaks, seconds: float) -> dict[str, object]:
@@ -81,4 +87,26 @@ def tables(figures: dict[str, Any]) -> list[Table]:
         for each in figures["results"]
     ]
     heads = ("", "cells/s", "M multiply-adds per cell", "Gop/s", "of the peak")
-    return [make_table("Limits", ("", "rate", "", "by"), rows), make_table("Share", heads, shares)]
+    return [
+        make_table("Limits", ("", "rate", "", "by"), rows),
+        *_delay_tables(figures["delays"]),
+        make_table("Share", heads, shares),
+    ]
+
+
+def _delay_tables(delays: dict[str, Any]) -> list[Table]:
+    late = [
+        ["a sleeper woken after the moment it asked for", *percentile_cells(delays["timer_us"])],
+        ["from one process to another, asleep until then", *percentile_cells(delays["wake_us"])],
+    ]
+    if delays["wake_awake_us"] is not None:
+        late.append(["the same, processors held awake", *percentile_cells(delays["wake_awake_us"])])
+    stops = [
+        ["of the time a processor is not there, though nobody else wants it", f"{delays['stopped_share']:.2%}"],
+        ["longest, µs", delays["stopped_longest_us"]],
+        ["longer than 20 µs, per second", delays["stops_per_s"]],
+    ]
+    return [
+        make_table("How late the machine is by itself, µs", ("", *PERCENTILES.values()), late),
+        make_table("Its processors", ("", ""), stops),
+    ]

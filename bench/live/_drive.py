@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import select
 import time
 from collections.abc import Iterable
@@ -54,6 +55,8 @@ def open_loop(link: Link, messages: Iterable[Message], due_ns: list[int]) -> NDA
                 break
             if left > SPIN_NS:
                 select.select([link.fileno()], (), (), (left - SPIN_NS) * 1e-9)
+            else:
+                os.sched_yield()  # to the socket's thread, say, which else may wait for this one's turn to end
         link.send(parts)
         sent_ns.append(time.monotonic_ns())
     return np.array(sent_ns, np.int64)

@@ -81,8 +81,10 @@ def test_receivers_get_the_new_legend(streamer):
         receiver.receive(5)
         sender.start("legend", TOY_SCHEMA)
         operator.change({"gate": ONLY_DIM}, author="me", reason="why not")
-        legends = []
+        legends: list[Legend] = []
+        until = time.monotonic() + 20
         while len(legends) < 2:
+            assert time.monotonic() < until, f"{len(legends)} legends came"
             message = receiver.receive(5)
             assert message is not None
             if isinstance(message, Legend):
