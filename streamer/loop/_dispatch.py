@@ -214,14 +214,18 @@ class Dispatch:
             if brink is not None:
                 self._shed(series, brink)
                 deadlines = deadlines[~brink]
-        late = deadlines[:n] < max(first, now + times.of(n))
-        if not late.any():
-            return n
-        m = self._smaller(deadlines[:n], int(late.sum()), now)
-        if m:
-            return m
-        self._shed(series, np.concatenate([late, np.zeros(len(deadlines) - n, np.bool_)]))
-        return live.engine.take(len(deadlines) - int(late.sum()))
+        # Where some are shed, others move up, and those may have no more time left.
+        while (late := deadlines[:n] < max(first, now + times.of(n))).any():
+            m = self._smaller(deadlines[:n], int(late.sum()), now)
+            if m:
+                return m
+            shed = np.concatenate([late, np.zeros(len(deadlines) - n, np.bool_)])
+            self._shed(series, shed)
+            deadlines = deadlines[~shed]
+            if not len(deadlines):
+                return 0
+            n = live.engine.take(len(deadlines))
+        return n
 
     def _smaller(self, deadlines: NDArray[np.int64], late: int, now: int) -> int:
         """Return a smaller batch that saves the first cells of this one, 0 where that would lose others instead.

@@ -89,6 +89,12 @@ def test_of_many_that_can_all_be_served_none_is_shed(monkeypatch):
     assert house.shed == []
 
 
+def test_who_moves_up_where_others_are_shed_must_have_time_as_well(monkeypatch):
+    house = House(monkeypatch, [3, 3, 3, 3, 3, 1, 3, 3, 5, 5, 1])
+    assert house.start() == [2, 3, 4, 6]
+    assert house.shed == [0, 1, 5, 10]
+
+
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(st.lists(st.floats(-5, 30), min_size=1, max_size=60))
 def test_what_goes_can_be_in_time_and_nothing_is_lost_count_of(left_ms):
