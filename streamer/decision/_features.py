@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,9 @@ class Features:
         for c, (_, indices) in enumerate(kinds.get("class", ())):
             self._members[indices, c] = 1
         self._only_sums = len(sums) == len(uses)
+        # Single classes need no arithmetic, so plain numbers give the same to the last bit.
+        alone = self._only_sums and all(len(indices) == 1 for indices in sums)
+        self._alone = [indices[0] for indices in sums] if alone else None
 
     @property
     def measured(self) -> bool:
@@ -70,6 +74,16 @@ class Features:
         elif self._only_sums:
             return cells.probabilities @ self._sums
         return self._all(cells)
+
+    def of_one(self, cells: Cells) -> list[float]:
+        """Return the features of a single cell."""
+        if self._alone is not None:
+            probabilities = cells if isinstance(cells, np.ndarray) else cells.probabilities
+            row = probabilities[0].tolist()
+            if isfinite(sum(row)):  # else one that is not finite makes all the sums so
+                return [row[index] for index in self._alone]
+        values: list[float] = self(cells)[0].tolist()
+        return values
 
     def _all(self, cells: Predictions) -> NDArray[np.float32]:
         probabilities = cells.probabilities

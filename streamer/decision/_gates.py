@@ -101,7 +101,7 @@ class Gates:
         if self._boxes_alone is None:
             return int(self.assign(cells)[0])
         if self._boxes_alone:
-            values = self._features(cells)[0].tolist()
+            values = self._features.of_one(cells)
             for gate in self._boxes_alone:
                 if self._boxes.holds(gate, values):
                     return gate

@@ -57,6 +57,15 @@ class SlotPool:
         self.free -= n
         return taken
 
+    def acquire_one(self) -> int:
+        """Take a free slot; there must be one. It is `acquire` for a lone cell."""
+        if not self.free:
+            raise ValueError("a slot asked for, none free")
+        slot = int(self._ring[self._head])
+        self._head = (self._head + 1) % self.size
+        self.free -= 1
+        return slot
+
     def release(self, slots: Slots) -> None:
         """Give slots back."""
         n = len(slots)

@@ -30,6 +30,14 @@ class WaitingLine:
         self._line[self._end : self._end + n] = slots
         self._end += n
 
+    def push_one(self, slot: int) -> None:
+        """Put one slot at the end of the line."""
+        if self._end == len(self._line):
+            self.push(np.array([slot], np.intp))
+            return
+        self._line[self._end] = slot
+        self._end += 1
+
     def peek(self, n: int) -> Slots:
         """Return the first `n` slots (or all, if fewer wait) without taking them."""
         return self._line[self._start : min(self._start + n, self._end)]

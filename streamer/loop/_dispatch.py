@@ -196,8 +196,9 @@ class Dispatch:
         waiting = live.waiting.peek(len(live.waiting))
         now = time.monotonic_ns() + self._margin_ns
         # Answers come in the order of submission: none before those of the batches under way.
-        first = max((batch.started_ns + times.of(len(batch.slots)) for batch in live.batches), default=0)
-        first += self._margin_ns
+        first = self._margin_ns
+        if live.batches:
+            first += max(batch.started_ns + times.of(len(batch.slots)) for batch in live.batches)
         soonest = max(first, now + times.of(times.smallest))
         if len(waiting) == 1 and live.pool.facts["deadline_ns"][waiting[0]] >= soonest:
             return 1

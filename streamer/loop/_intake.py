@@ -50,10 +50,11 @@ class Intake:
         self._soonest_ns = 0
         self._hopeless: list[tuple[int, int, int, int, int]] = []
 
-    def drain(self, cells: int) -> int:
+    def drain(self, cells: int, *, there: bool = False) -> int:
         """Receive messages until none is there or about `cells` cells have come; return how many messages did.
 
-        While a series without deadlines has more cells than slots, nothing more is received: the sender waits.
+        `there` says that a message is there, as the poller has just told. While a series without deadlines has more
+        cells than slots, nothing more is received: the sender waits.
         """
         live = self._live
         messages = came = 0
@@ -62,9 +63,13 @@ class Intake:
             if live.backlog and not self._place_backlog():
                 break
             # Asked rather than tried: an exception for an empty socket costs a lone cell ten microseconds.
-            if not int(live.cells_socket.get(zmq.EVENTS)) & _POLLIN:
+            if not there and not int(live.cells_socket.get(zmq.EVENTS)) & _POLLIN:
                 break
-            parts = self._receive()
+            there = False
+            try:
+                parts = self._receive()
+            except zmq.Again:  # what was there has gone, with its sender
+                break
             messages += 1
             now_ns = time.monotonic_ns()
             self._soonest_ns = now_ns + least_ns
@@ -176,9 +181,23 @@ class Intake:
         jumped = after is not None and trigger_ns > now_ns + FUTURE_NS
         if trigger_ns > now_ns:
             trigger_ns, deadline_ns = now_ns, deadline_ns if after is None else now_ns + after
-        facts = np.array([(header.seq, ticks, trigger_ns, now_ns, deadline_ns)], FACTS)
+        fact = (header.seq, ticks, trigger_ns, now_ns, deadline_ns)
+        live = self._live
+        if (
+            isinstance(frames, np.ndarray)
+            and frames.dtype.kind != "f"
+            and not jumped
+            and live.pool.free
+            and not live.backlog
+        ):
+            slot = live.pool.acquire_one()
+            series.placement.place_one(frames[0], live.pool.frames[slot])
+            live.pool.facts[slot] = fact
+            live.waiting.push_one(slot)
+            return
+        facts = np.array([fact], FACTS)
         if jumped:
-            settle_unclassified(self._live, series, facts, Reason.CLOCK)
+            settle_unclassified(live, series, facts, Reason.CLOCK)
         else:
             self._accept(series, frames, facts)
 

@@ -116,8 +116,11 @@ class Loop:
         began = time.monotonic_ns()
         ready = self._poller.poll(self._timeout_ms())
         polled = time.monotonic_ns()
+        there = False
         for key, _ in ready:
-            if key is self._decisions_socket:
+            if key is live.cells_socket:
+                there = True
+            elif key is self._decisions_socket:
                 self._serve_receivers()
             elif key is self._control_socket:
                 self._control.serve()
@@ -126,7 +129,7 @@ class Loop:
         self._dispatch.collect()
         self._engines.step(time.monotonic_ns())
         self._swaps.step()
-        self._intake.drain(AHEAD * self._dispatch.top)
+        self._intake.drain(AHEAD * self._dispatch.top, there=there)
         if self._dispatch.start():
             self._dispatch.collect()  # a quick engine has answered already
         if live.series is not None:

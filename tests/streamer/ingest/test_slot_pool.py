@@ -23,8 +23,11 @@ def test_slots_come_and_go_as_in_a_plain_queue(steps):
         if take and n > len(free):
             with pytest.raises(ValueError, match="slots asked for"):
                 pool.acquire(n)
+            if not free:
+                with pytest.raises(ValueError, match="none free"):
+                    pool.acquire_one()
         elif take:
-            taken = pool.acquire(n).tolist()
+            taken = [pool.acquire_one()] if n == 1 else pool.acquire(n).tolist()
             assert taken == free[:n]
             free = free[n:]
             out += taken
@@ -94,7 +97,10 @@ class TestWaitingLine:
                 n = min(n, 10 - len(model))
                 slots = list(range(fresh, fresh + n))
                 fresh += n
-                line.push(np.array(slots, np.intp))
+                if n == 1:
+                    line.push_one(slots[0])
+                else:
+                    line.push(np.array(slots, np.intp))
                 model += slots
             elif what == "pop":
                 assert line.pop(n).tolist() == model[:n]
