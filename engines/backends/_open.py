@@ -12,6 +12,7 @@ from engines.backends._cores import Mode
 from engines.backends._gpu import no_gpu, no_tensorrt, no_torch_cuda
 from engines.backends._interface import DEFAULT_LADDER, Engine
 from engines.backends._measure_ladder import measure_ladder
+from engines.backends._on_the_cpu import engines_of_the_cpu
 from engines.bundle import Bundle
 from engines.errors import EngineError, InputError, MissingExtraError
 
@@ -111,7 +112,8 @@ def choose_engine(
         What to run.
     name
         One of `ENGINES`, or several in order of preference, as a list or with commas between them. `auto` takes
-        TensorRT, else PyTorch, where there is an NVIDIA GPU and they can use it, else OpenVINO.
+        TensorRT, else PyTorch, where there is an NVIDIA GPU and they can use it, else OpenVINO; in latency mode for
+        a small graph in FP32 ONNX Runtime, where it is installed.
     precision
         The arithmetic; `fp16` needs a GPU.
     threads, pin
@@ -143,7 +145,7 @@ def choose_engine(
     options = Options(precision, threads, mode, pin, devices, measure)
     names = _names(name)
     if names == ("auto",):
-        names, reason = _preferred(precision)
+        names, reason = _preferred(bundle, options)
         may_fall = fallback
     else:
         reason = "as configured"
@@ -156,7 +158,9 @@ def choose_engine(
             rungs = measure_ladder(partial(opener, bundle, options)) if isinstance(ladder, str) else ladder
             engine = opener(bundle, options, rungs)
         except (EngineError, MissingExtraError) as error:
-            if place == len(names) or not may_fall:
+            # OpenVINO is part of every install and takes graphs that ONNX Runtime does not know yet.
+            goes_on = may_fall or candidate == "onnxruntime"
+            if place == len(names) or not goes_on:
                 raise
             refused.append(f"{candidate} failed: {error}")
         else:
@@ -176,14 +180,19 @@ def _names(name: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _preferred(precision: Arithmetic) -> tuple[tuple[str, ...], str]:
+def _preferred(bundle: Bundle, options: Options) -> tuple[tuple[str, ...], str]:
     """Return what `auto` tries, in order, and why."""
+    # fp16 needs a GPU; without one OpenVINO says so.
+    names = ["openvino"]
+    if options.precision != "fp16":
+        names = list(engines_of_the_cpu(bundle, options.precision, options.mode))
+    small = "; the graph is small" if names[0] == "onnxruntime" else ""
     because = no_gpu()
     if because is not None:
-        return ("openvino",), f"chosen for the CPU: {because}"
-    names, missing = ["openvino"], []
+        return tuple(names), f"chosen for the CPU: {because}{small}"
+    missing = []
     # The PyTorch engine computes int8 graphs in float, which is slower than the CPU does them.
-    because = "PyTorch has no int8 kernels" if precision == "int8" else no_torch_cuda()
+    because = "PyTorch has no int8 kernels" if options.precision == "int8" else no_torch_cuda()
     if because is None:
         names.insert(0, "torch")
     else:
@@ -193,7 +202,7 @@ def _preferred(precision: Arithmetic) -> tuple[tuple[str, ...], str]:
         names.insert(0, "tensorrt")
     else:
         missing.insert(0, because)
-    where = "CPU" if names[0] == "openvino" else "GPU"
+    where = "GPU" if names[0] in ("tensorrt", "torch") else f"CPU{small}"
     return tuple(names), "; ".join((f"chosen for the {where}", *missing))
 
 

@@ -36,6 +36,7 @@ from streamer.wire import (
     message_crc32,
 )
 
+_MORE = int(zmq.SNDMORE)
 RESEND_S = 1.0
 
 
@@ -189,9 +190,15 @@ class CellSender:
             The streamer has taken nothing for 30 s.
         """
         self.beat()
+        for part in parts:
+            memoryview(part)  # what is no bytes is refused before anything is sent
+        send = self._socket.send
         try:
-            # Copying is cheaper than tracking the buffer up to about 64 KiB, and always safe to reuse.
-            self._socket.send_multipart(parts, copy=True)
+            # Copying is cheaper than tracking the buffer up to about 64 KiB, and always safe to reuse. Part by part, as
+            # `send_multipart` takes a third longer.
+            for part in parts[:-1]:
+                send(part, _MORE, copy=True)
+            send(parts[-1], copy=True)
         except zmq.Again:
             raise SilentError(f"the streamer at {self._endpoint} has taken nothing for 30 s") from None
 

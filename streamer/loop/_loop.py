@@ -127,11 +127,12 @@ class Loop:
             elif key is self._recording_socket and live.recording is not None:
                 self._serve_recorder(live.recording)
         self._dispatch.collect()
-        self._engines.step(time.monotonic_ns())
-        self._swaps.step()
         self._intake.drain(AHEAD * self._dispatch.top, there=there)
         if self._dispatch.start():
             self._dispatch.collect()  # a quick engine has answered already
+        # Not before: a cell that has come waits for neither.
+        self._engines.step(time.monotonic_ns())
+        self._swaps.step()
         if live.series is not None:
             release(live, live.series)
         now = time.monotonic_ns()

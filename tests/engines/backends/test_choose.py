@@ -3,7 +3,7 @@
 import pytest
 
 from engines import backends
-from engines.backends import CANDIDATES, _open, choose_engine, measure_ladder, open_engine, paying
+from engines.backends import CANDIDATES, _on_the_cpu, _open, choose_engine, measure_ladder, open_engine, paying
 from engines.errors import BundleError, EngineError, InputError, MissingExtraError
 
 
@@ -37,9 +37,10 @@ def openers(**failing):
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Say what the machine has: a GPU, TensorRT, a PyTorch that sees the GPU."""
+    """Say what the machine has: a GPU, TensorRT, a PyTorch that sees the GPU; and ONNX Runtime, which else is not."""
 
-    def has(gpu=None, tensorrt=None, torch=None):
+    def has(gpu=None, tensorrt=None, torch=None, *, onnxruntime=False):
+        monkeypatch.setattr(_on_the_cpu, "onnxruntime_is_there", lambda: onnxruntime)
         for name, because in (("no_gpu", gpu), ("no_tensorrt", tensorrt), ("no_torch_cuda", torch)):
             monkeypatch.setattr(_open, name, lambda because=because: because)
 
@@ -54,6 +55,9 @@ def machine(monkeypatch):
         ({"tensorrt": "no T", "torch": "no P"}, "fp32", "openvino", "chosen for the CPU; no T; no P"),
         ({"tensorrt": "no T"}, "int8", "openvino", "no int8 kernels"),
         ({"gpu": "no NVIDIA driver is loaded"}, "fp32", "openvino", "no NVIDIA driver is loaded"),
+        ({"gpu": "no driver", "onnxruntime": True}, "fp32", "onnxruntime", "no driver; the graph is small"),
+        ({"gpu": "no driver", "onnxruntime": True}, "int8", "openvino", "no driver"),
+        ({"tensorrt": "no T", "torch": "no P", "onnxruntime": True}, "fp32", "onnxruntime", "CPU; the graph is small"),
     ],
 )
 def test_auto_takes_the_best_there_is_and_says_why(toy_bundle, machine, has, precision, taken, said):
@@ -63,6 +67,23 @@ def test_auto_takes_the_best_there_is_and_says_why(toy_bundle, machine, has, pre
     assert choice.reason.startswith(f"{taken}, ")
     assert said in choice.reason
     assert not choice.fell
+
+
+def test_auto_takes_openvino_for_large_graphs_and_for_throughput(toy_bundle, machine, monkeypatch):
+    machine(gpu="none", onnxruntime=True)
+    assert choose_engine(toy_bundle, mode="throughput", openers=openers()[0]).engine.name == "openvino"
+    monkeypatch.setattr(_on_the_cpu, "SMALL_BYTES", 10)
+    assert choose_engine(toy_bundle, openers=openers()[0]).engine.name == "openvino"
+
+
+@pytest.mark.parametrize("fallback", [True, False])
+def test_auto_always_goes_on_from_onnxruntime_to_openvino(toy_bundle, machine, fallback):
+    machine(gpu="none", onnxruntime=True)
+    choice = choose_engine(toy_bundle, fallback=fallback, openers=openers(onnxruntime=EngineError("odd"))[0])
+    assert (choice.engine.name, choice.fell) == ("openvino", True)
+    assert "onnxruntime failed: odd" in choice.reason
+    with pytest.raises(EngineError, match="odd"):
+        choose_engine(toy_bundle, "onnxruntime", openers=openers(onnxruntime=EngineError("odd"))[0])
 
 
 def test_auto_goes_on_only_if_it_may(toy_bundle, machine):

@@ -304,7 +304,7 @@ def test_the_command_tells_how_it_goes(streamer, other, tmp_path):
     lines = done.stdout.splitlines()
     assert lines[1:4] == ["loading and checking", "compiling and warming", "comparing with FP32"]
     assert lines[4].startswith("verified: on 200 cells 0 classes and 0 gate decisions differ")
-    assert lines[5].startswith(f"switched: bundle other {other.sha256[:12]} decides, on openvino")
+    assert lines[5].startswith(f"switched: bundle other {other.sha256[:12]} decides, on onnxruntime")
     shutil.rmtree(other.path)
     refused = command(other.path)
     assert refused.returncode == 2
