@@ -50,7 +50,8 @@ def fates(classes, ticks) -> np.ndarray:
 
 
 def test_a_random_stream_is_sorted_by_the_rules(start_streamer):
-    streamer = start_streamer(sections=PURE_LEFT_SINGLE_RIGHT)
+    # The cells are older than a transport takes: by the clock, windows would be closed before all in them have come.
+    streamer = start_streamer(sections=PURE_LEFT_SINGLE_RIGHT + "\n[actuator]\ntransport_us = 10_000_000\n")
     rng = np.random.default_rng(8)
     classes = rng.choice(3, 1500, p=[0.3, 0.5, 0.2])
     ticks = past_ticks(np.cumsum(rng.exponential(0.8 * MS, 1500)).astype(np.int64))
