@@ -90,6 +90,8 @@ def measure(options: Options, say: Say, *, minutes: float = MINUTES, load: float
             planned = Load(max(PARTS, int(rate * seconds)), rate, seed=options.seed)
             outcome = play(streamer.target(SORT_DELAY_US), subject.frames, planned)
         streamer.stop()
+    if not outcome.decided.any():
+        raise CellgateError(f"bench: no decision came on any of {len(outcome)} cells")
     figures = outcome.figures()
     return {
         **subject.about(),

@@ -27,6 +27,7 @@ from streamer.wire import DECISION
 LEAD_NS = 50_000_000
 LEAD_NS_PER_CELL = 1_000
 """From the moment all is ready to the start of the load: the longer the load, the longer its lists take to be made."""
+AWAKE_S = 0.2
 READY, BEGIN = "ready-{}", "begin"
 
 
@@ -68,11 +69,12 @@ def _run(job: Job, file: Path) -> None:
     first = job.sender == 0
     frames = np.load(job.frames)
     blocks = _blocks(job, frames)
+    plan = _plan(job)
+    starts = np.arange(job.sender * job.per_message, job.cells, job.senders * job.per_message)
+    last = np.minimum(starts + job.per_message, job.cells) - 1
+    # Only now: a receiver that is silent for as long as a long plan takes would be dropped.
     link = _link(job, listen=first)
     try:
-        plan = _plan(job)
-        starts = np.arange(job.sender * job.per_message, job.cells, job.senders * job.per_message)
-        last = np.minimum(starts + job.per_message, job.cells) - 1
         lead_ns = LEAD_NS + LEAD_NS_PER_CELL * job.cells
         begin_ns = time.monotonic_ns() + lead_ns if job.senders == 1 else _agreed(job)
         ticks = (plan + begin_ns).astype(np.uint64)
@@ -81,7 +83,7 @@ def _run(job: Job, file: Path) -> None:
         gc.collect()
         gc.freeze()
         gc.disable()
-        time.sleep(max(0.0, (begin_ns - time.monotonic_ns()) * 1e-9))
+        _await(link, begin_ns)
         cpu = time.process_time()
         if job.rate is None:
             sent_ns = flat_out(link, messages, job.window if first else sys.maxsize, job.senders)
@@ -109,6 +111,13 @@ def _run(job: Job, file: Path) -> None:
             signal.pause()
     finally:
         link.close()
+
+
+def _await(link: Link, begin_ns: int) -> None:
+    """Wait for the beginning and say meanwhile that this receiver is there."""
+    while (left_ns := begin_ns - time.monotonic_ns()) > 0:
+        link.receive()
+        time.sleep(min(left_ns * 1e-9, AWAKE_S))
 
 
 def _link(job: Job, *, listen: bool) -> Link:
