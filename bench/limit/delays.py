@@ -8,19 +8,18 @@ The first two print JSON; `echo` answers what it is sent, byte for byte, until t
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import socket
 import sys
 import time
 
+from bench.live import sleep_sharply
+
 STOP_NS = 20_000
 """Between two looks at the clock a program of its own does a twentieth of a microsecond's work. Where as much as this
 has passed, something else had the processor."""
 TIMER_NS = 1_000_000
-
-_PR_SET_TIMERSLACK = 29
 
 
 def main() -> None:
@@ -54,7 +53,7 @@ def _stops(span_ns: int) -> dict[str, float]:
 
 def _timer(span_ns: int) -> list[float]:
     """Ask to be woken every millisecond; return how many microseconds after the moment asked for that was."""
-    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1)  # else the system may add 50 µs to save power
+    sleep_sharply()
     due = time.monotonic_ns() + TIMER_NS
     late = []
     for _ in range(max(1, span_ns // TIMER_NS)):

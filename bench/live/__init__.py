@@ -9,6 +9,7 @@ runs in another. `Bare` is any server that answers decision records with decisio
 """
 
 from bench.live._cpu import spent, thread_seconds
+from bench.live._drive import sleep_sharply
 from bench.live._frames import frames_for
 from bench.live._instant import InstantEngine, write_instant_bundle
 from bench.live._links import Target
@@ -33,6 +34,7 @@ __all__ = [
     "frames_for",
     "peer_link",
     "play",
+    "sleep_sharply",
     "spent",
     "thread_seconds",
     "write_instant_bundle",
