@@ -34,9 +34,9 @@ from streamer.wire import (
     decode_to_cytometer,
     encode,
     message_crc32,
+    send_parts,
 )
 
-_MORE = int(zmq.SNDMORE)
 RESEND_S = 1.0
 
 
@@ -192,13 +192,8 @@ class CellSender:
         self.beat()
         for part in parts:
             memoryview(part)  # what is no bytes is refused before anything is sent
-        send = self._socket.send
         try:
-            # Copying is cheaper than tracking the buffer up to about 64 KiB, and always safe to reuse. Part by part, as
-            # `send_multipart` takes a third longer.
-            for part in parts[:-1]:
-                send(part, _MORE, copy=True)
-            send(parts[-1], copy=True)
+            send_parts(self._socket, parts)
         except zmq.Again:
             raise SilentError(f"the streamer at {self._endpoint} has taken nothing for 30 s") from None
 

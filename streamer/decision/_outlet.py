@@ -20,6 +20,7 @@ from streamer.wire import (
     WireError,
     decode_from_sorter,
     encode,
+    send_to,
     serve_waiting,
 )
 
@@ -27,9 +28,6 @@ SILENT_HEARTBEATS = 5
 MAX_RECEIVERS = 64
 _MOST = 1000
 """Messages heard at a time."""
-# Plain numbers: an enumeration takes its time with `|`.
-_LAST = int(zmq.DONTWAIT)
-_MORE = _LAST | int(zmq.SNDMORE)
 
 
 @dataclass
@@ -95,7 +93,7 @@ class Outlet:
 
     def serve(self, now_ns: int) -> list[WireError]:
         """Handle what receivers have sent; return what was wrong with it, for counting and the log."""
-        return serve_waiting(self._socket, _MOST, lambda peer, header: self._handle(peer, header, now_ns), self._send)
+        return serve_waiting(self._socket, _MOST, lambda peer, header: self._handle(peer, header, now_ns))
 
     def drop_silent(self, now_ns: int) -> list[str]:
         """Drop receivers that have been silent for too long (not those that said good-bye); return their names."""
@@ -119,23 +117,9 @@ class Outlet:
         self._receivers[identity] = _Receiver(message.name, now_ns)
         if self._legend is not None:
             legend = msgspec.structs.replace(self._legend, number=self.number)
-            self._send(identity, (encode(legend),))
+            send_to(self._socket, identity, (encode(legend),))
 
     def _send_all(self, parts: tuple[bytes, ...]) -> None:
         for identity in self._receivers:
-            if not self._send(identity, parts):
+            if not send_to(self._socket, identity, parts):
                 self.undelivered += 1
-
-    def _send(self, identity: bytes, parts: tuple[bytes, ...]) -> bool:
-        send = self._socket.send
-        try:
-            # Part by part, as `send_multipart` takes a third longer; they are ours, so there is nothing to check.
-            send(identity, _MORE)
-            for part in parts[:-1]:
-                send(part, _MORE)
-            send(parts[-1], _LAST)
-        except zmq.ZMQError as error:
-            if error.errno in (zmq.EAGAIN, zmq.EHOSTUNREACH):
-                return False
-            raise
-        return True

@@ -22,7 +22,7 @@ from streamer.loop._series import Series
 from streamer.recorder import Handover
 from streamer.telemetry import Meters
 from streamer.vocabulary import Account, Rejection
-from streamer.wire import JournalHealth, ToCytometer, Totals, encode
+from streamer.wire import JournalHealth, ToCytometer, Totals, encode, send_to
 
 
 @dataclass
@@ -120,11 +120,7 @@ class Live:
 
     def reply(self, peer: bytes, message: ToCytometer) -> None:
         """Send a message to a cytometer; one that is gone or does not read misses it."""
-        try:
-            self.cells_socket.send_multipart((peer, encode(message)), zmq.DONTWAIT)
-        except zmq.ZMQError as error:
-            if error.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
-                raise
+        if not send_to(self.cells_socket, peer, (encode(message),)):
             self.log.warning("reply", f"a {type(message).__name__.lower()} message could not be sent to the cytometer")
 
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 import zmq
 
 from engines.errors import CellgateError, InputError
-from streamer.wire import Refused, ToController, encode
+from streamer.wire import Refused, ToController, encode, send_to
 
 
 def tell_operator(socket: zmq.Socket[bytes], peer: bytes, message: ToController) -> None:
     """Send a message to an operator; one that is gone or does not read misses it."""
-    try:
-        socket.send_multipart((peer, encode(message)), zmq.DONTWAIT)
-    except zmq.ZMQError as error:
-        if error.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
-            raise
+    send_to(socket, peer, (encode(message),))
 
 
 def refused(error: CellgateError) -> Refused:

@@ -29,10 +29,9 @@ from streamer.wire import (
     WireError,
     decode_from_recorder,
     encode,
+    send_to,
     serve_waiting,
 )
-
-Part = bytes | memoryview
 
 _MOST = 100
 """Messages heard at a time."""
@@ -150,7 +149,7 @@ class Handover:
 
     def serve(self, now_ns: int) -> list[WireError]:
         """Handle what has come from recorders; return what was wrong with it, for the log."""
-        return serve_waiting(self._socket, _MOST, lambda peer, header: self._handle(peer, header, now_ns), self._send)
+        return serve_waiting(self._socket, _MOST, lambda peer, header: self._handle(peer, header, now_ns))
 
     def health(self) -> RecordingHealth:
         """Return what has become of the cells since the start."""
@@ -230,7 +229,7 @@ class Handover:
         self._tell_recording()
 
     def _is_there(self, peer: Peer) -> bool:
-        return self._send(peer.identity, (encode(self._account),))
+        return send_to(self._socket, peer.identity, (encode(self._account),))
 
     def _leave(self) -> None:
         self._peer = None
@@ -239,30 +238,14 @@ class Handover:
     def _tell_recording(self) -> None:
         self._tell(encode(msgspec.structs.replace(self._recording, account=self._account)))
 
-    def _tell(self, *parts: Part) -> bool:
+    def _tell(self, *parts: bytes | memoryview) -> bool:
         """Send the recorder a message; one that cannot take it has gone, or is as good as gone."""
         if self._peer is None:
             return False
-        if self._send(self._peer.identity, parts):
+        if send_to(self._socket, self._peer.identity, parts):
             return True
         self._leave()
         return False
-
-    def _send(self, identity: bytes, parts: tuple[Part, ...]) -> bool:
-        try:
-            # Only the first may fail: ZeroMQ takes a message whole or not at all.
-            self._socket.send(identity, _MORE)
-            for part in parts[:-1]:
-                self._socket.send(part, _MORE)
-            self._socket.send(parts[-1], zmq.DONTWAIT)
-        except zmq.ZMQError as error:
-            if error.errno in (zmq.EAGAIN, zmq.EHOSTUNREACH):
-                return False
-            raise
-        return True
-
-
-_MORE = zmq.SNDMORE | zmq.DONTWAIT
 
 
 def _add(total: Handed, part: Handed) -> None:

@@ -42,6 +42,7 @@ from streamer.wire._messages import (
 from streamer.wire._recording import Ended, Frames, Handed, Record, Recording, SeriesEnd, Taken, ToRecorder, What
 from streamer.wire._records import DECISION, NO_CLASS, NO_DEADLINE_SLACK, NO_GATE
 from streamer.wire._schema import schema_hash
+from streamer.wire._sending import send_parts, send_to
 from streamer.wire._serving import serve_waiting
 from streamer.wire._snapshot import (
     BundleCount,
@@ -122,6 +123,8 @@ __all__ = [
     "encode_snapshot",
     "message_crc32",
     "schema_hash",
+    "send_parts",
+    "send_to",
     "serve_curve",
     "serve_waiting",
     "use_curve",

@@ -10,18 +10,18 @@ from streamer.vocabulary import Rejection
 from streamer.wire._codec import encode
 from streamer.wire._errors import WireError
 from streamer.wire._messages import Refused
+from streamer.wire._sending import send_to
 
 
 def serve_waiting(
     socket: zmq.Socket[bytes],
     most: int,
     handle: Callable[[bytes, bytes], None],
-    send: Callable[[bytes, tuple[bytes, ...]], object],
 ) -> list[WireError]:
     """Hand each message that waits to `handle`, with who sent it; return what was wrong with them.
 
     At most `most` messages: a flood here must not keep the loop from its cells. Who speaks another version, or is
-    refused for another reason, is told so through `send`.
+    refused for another reason, is told so.
     """
     errors = []
     for _ in range(most):
@@ -36,5 +36,5 @@ def serve_waiting(
         except WireError as error:
             errors.append(error)
             if error.reason in (Rejection.UNKNOWN_VERSION, Rejection.REFUSED):
-                send(identity, (encode(Refused("", error.field, error.found, error.expected)),))
+                send_to(socket, identity, (encode(Refused("", error.field, error.found, error.expected)),))
     return errors
