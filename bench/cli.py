@@ -20,6 +20,7 @@ from bench.options import (
     PrecisionOption,
     SecondsOption,
     SeedOption,
+    SortDelayOption,
     ThreadsOption,
     numbers,
     whole_numbers,
@@ -115,9 +116,7 @@ def saturation_command(
     shares: Annotated[
         str, typer.Option(metavar="N,N,…", help="Rates, in shares of the maximum that is measured first.")
     ] = "0.25,0.5,0.75,0.9,1,1.25,1.5,2",
-    sort_delay_us: Annotated[
-        float | None, typer.Option(help="Trigger to actuation; by default what suits the engine.")
-    ] = None,
+    sort_delay_us: SortDelayOption = None,
     policies: Annotated[bool, typer.Option(help="Measure the loops people write by hand as well.")] = True,
     seconds: SecondsOption = 5.0,
     seed: SeedOption = 0,
@@ -140,13 +139,14 @@ def soak_command(
     ladder: LadderOption = DEFAULT_LADDER,
     minutes: Annotated[float, typer.Option(min=0.05, max=2880.0, help="How long.")] = 30.0,
     load: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of the most that is measured first.")] = 0.7,
+    sort_delay_us: SortDelayOption = None,
     seed: SeedOption = 0,
     json: JsonOption = None,
     plot: PlotOption = None,
 ) -> None:
     """Load the streamer for half an hour: whether memory stays what it is and latency does."""
     options = _options(engine, bundle, network, precision, threads, ladder, 60.0, seed)
-    _run("soak", options, json, plot, minutes=minutes, load=load)
+    _run("soak", options, json, plot, minutes=minutes, load=load, sort_delay_us=sort_delay_us)
 
 
 @app.command("peers")

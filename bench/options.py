@@ -22,6 +22,10 @@ NetworkOption = Annotated[
 PrecisionOption = Annotated[Literal["fp32", "fp16", "int8"], typer.Option(help="The arithmetic.")]
 ThreadsOption = Annotated[int, typer.Option(min=0, help="Of the engine on the CPU; 0: one per core but one.")]
 LadderOption = Annotated[str, typer.Option("--ladder", metavar="N,N,…", help="Batch sizes the engine is compiled for.")]
+SortDelayOption = Annotated[
+    float | None,
+    typer.Option("--sort-delay-us", min=1.0, help="Trigger to actuation; by default what suits the engine."),
+]
 SecondsOption = Annotated[float, typer.Option("--seconds", help="How long each measurement lasts.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of arrival times and frames.")]
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here.")]

@@ -18,6 +18,7 @@ from bench.flow import Flow
 from bench.live import Bare, Load, Outcome, Streaming, Target, play
 from bench.live.policy import Setup
 from bench.plots import draw as draw_plot
+from bench.sort_delay import sort_delay_for
 from bench.subject import Options, Say, Subject, subject_of
 from bench.tables import make_table
 
@@ -25,11 +26,8 @@ SHARES = (0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0)
 """Of the most cells per second that the streamer decides, measured at the start."""
 POLICIES = {"fixed batch": (16, 5.0), "one by one": (1, 0.0)}
 """Batch and the most milliseconds it waits for; none of them sheds."""
-LEAST_DELAY_US = 20_000.0
 STREAMER = "streamer"
 BEYOND = 1.5
-TOP_BATCHES = 4
-"""The sort delay is at least so many of the largest batches: a deadline that the engine can meet."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def measure(
         streamer = stack.enter_context(Streaming(subject.bundle, subject.how))
         say("the maximum")
         maximum = _maximum(streamer, subject, options.seconds)
-        delay_us = sort_delay_us or max(LEAST_DELAY_US, TOP_BATCHES * subject.how.top / maximum * 1e6)
+        delay_us = sort_delay_us or sort_delay_for(subject.how.top, maximum)
         targets = {STREAMER: streamer.target(delay_us)}
         if policies:
             targets |= _policies(stack, subject, Path(scratch), delay_us)

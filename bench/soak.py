@@ -19,13 +19,13 @@ from rich.table import Table
 from bench.flow import Flow
 from bench.live import Load, Outcome, Streaming, play, spent, thread_seconds
 from bench.plots import draw as draw_plot
+from bench.sort_delay import sort_delay_for
 from bench.subject import Options, Say, subject_of
 from bench.tables import PERCENTILES, make_table, percentile_cells
 from engines.errors import CellgateError
 from streamer.simulator import percentiles
 
 MINUTES, LOAD = 30.0, 0.7
-SORT_DELAY_US = 20_000.0
 PARTS = 6
 """Of the whole time: the first is warm-up for memory, and the first and the last are compared in latency."""
 SAMPLES_PER_PART = 30
@@ -70,8 +70,12 @@ def resident_mib(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def measure(options: Options, say: Say, *, minutes: float = MINUTES, load: float = LOAD) -> dict[str, object]:
+def measure(
+    options: Options, say: Say, *, minutes: float = MINUTES, load: float = LOAD, sort_delay_us: float | None = None
+) -> dict[str, object]:
     """Return memory and latencies over `minutes` at `load` times the most the streamer takes in one-cell messages.
+
+    `sort_delay_us`, from trigger to actuation, is by default what suits the engine (`sort_delay_for`).
 
     `rss_growth` is the most memory after the first part of `PARTS` over what it was at that part's end, less one;
     `p99_last_over_first` compares the last part's 99th percentile with the first's, `cpu_last_over_first` what the
@@ -85,10 +89,11 @@ def measure(options: Options, say: Say, *, minutes: float = MINUTES, load: float
         for _ in range(2):  # the first is planned for a guessed rate
             flow.turn(streamer, subject.how.top, flow.rates[-1] if flow.rates else FLAT_OUT_RATE, FLAT_OUT_S)
         rate = load * flow.rates[-1]
+        delay_us = sort_delay_us or sort_delay_for(subject.how.top, flow.rates[-1])
         say(f"{minutes:g} minutes at {rate:.0f} cells/s")
         with _Watch(streamer.pid, seconds / (PARTS * SAMPLES_PER_PART)) as watch:
             planned = Load(max(PARTS, int(rate * seconds)), rate, seed=options.seed)
-            outcome = play(streamer.target(SORT_DELAY_US), subject.frames, planned)
+            outcome = play(streamer.target(delay_us), subject.frames, planned)
         streamer.stop()
     if not outcome.decided.any():
         raise CellgateError(f"bench: no decision came on any of {len(outcome)} cells")
@@ -99,6 +104,7 @@ def measure(options: Options, say: Say, *, minutes: float = MINUTES, load: float
         "load": load,
         "flat_out_cells_per_s": round(flow.rates[-1], 1),
         "rate": round(rate, 1),
+        "sort_delay_us": round(delay_us, 1),
         **figures,
         "parts": _parts(outcome),
         **_compared(outcome),
@@ -159,6 +165,7 @@ def tables(figures: dict[str, Any]) -> list[Table]:
     title = f"{figures['minutes']:g} minutes at {figures['rate']:,.0f} cells/s ({figures['load']:.0%} of the most), µs"
     memory = figures["rss_mib"]
     about = [
+        ["from trigger to actuation, ms", figures["sort_delay_us"] / 1000],
         ["sent", figures["sent"]],
         ["missing", figures["missing"]],
         ["missed their deadline", figures["missed"]],

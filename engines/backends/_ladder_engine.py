@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from engines.backends._checks import check_frames, last_line
+from engines.backends._cores import cores
+from engines.backends._inline import inline_rungs
 from engines.backends._interface import Frames, Predictions
 from engines.backends._lanes import Lane
 from engines.backends._wakeup import Wakeup
 from engines.bundle import Bundle
 from engines.errors import EngineError
-
-INLINE_BELOW_S = 300e-6
-"""A batch that takes less is run on the calling thread: handing it to another one and being woken costs more."""
 
 _SILENT_S = 0.05
 """A batch that takes longer is asked whether it is over: of one that failed the word may never come."""
@@ -60,7 +59,9 @@ class LadderEngine:
         self._free = deque(range(self._capacity))
         self._running: deque[_Batch] = deque()
         self._closed = False
-        self._may_inline, self._inline = inline, set[int]()
+        # With several under way the others would wait for the one that the calling thread runs.
+        self._may_inline = inline and self._capacity == 1
+        self._inline: frozenset[int] = frozenset()
         self._wakeup = Wakeup()
         # That a batch is over and the word of it are one: between them the loop would clear a word that comes later.
         self._lock = threading.Lock()
@@ -88,10 +89,10 @@ class LadderEngine:
     def warm(self, repeats: int = 5) -> dict[int, float]:
         """Run every rung a few times; return the best time of each in seconds.
 
-        It also settles which rungs are so quick that they are run on the calling thread.
+        It also settles which rungs are so quick that they are run on the calling thread; see `inline_rungs`.
         """
         best = {}
-        self._inline.clear()
+        self._inline = frozenset()
         for rung in self._ladder:
             frames = np.zeros((rung, *self._bundle.frame_shape), self._bundle.dtype)
             times = []
@@ -102,9 +103,8 @@ class LadderEngine:
                     raise EngineError(f"{self.name}: a batch of {rung} was not done after 60 s of warm-up")
                 times.append(predictions.seconds)
             best[rung] = min(times)
-            # With several under way the others would wait for the one that the calling thread runs.
-            if best[rung] < INLINE_BELOW_S and self._capacity == 1 and self._may_inline:
-                self._inline.add(rung)
+        if self._may_inline:
+            self._inline = inline_rungs(best, len(cores()))
         return best
 
     def take(self, waiting: int) -> int:

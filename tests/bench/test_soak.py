@@ -16,6 +16,7 @@ def test_a_short_soak_says_all_that_a_long_one_does(monkeypatch):
     assert found["account_errors"] == []
     assert found["sent"] == found["decided"] + found["missing"]
     assert found["kept_late"] == 0
+    assert found["sort_delay_us"] == pytest.approx(max(20_000.0, 4 * 32 / found["flat_out_cells_per_s"] * 1e6), abs=0.1)
     assert len(found["parts"]) == soak.PARTS
     assert found["p99_last_over_first"] == pytest.approx(found["p99_last_us"] / found["p99_first_us"], abs=0.01)
     assert min(found["rss_mib"]) > 20

@@ -231,7 +231,7 @@ def test_looking_does_not_ask_about_a_batch_that_has_only_begun(toy_bundle, lane
 def test_a_batch_of_the_calling_thread_is_never_asked_about(toy_bundle, lanes, monkeypatch):
     monkeypatch.setattr(f"{MODULE}._SILENT_S", -1.0)
     engine = LadderEngine(toy_bundle, "silent", {1: lanes[:1]})
-    engine._inline.add(1)
+    engine._inline |= {1}
     submit(engine, 2)
     assert poll(engine) == [3000]
     assert lanes[0].asked == 0
