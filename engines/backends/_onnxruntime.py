@@ -42,7 +42,8 @@ class OnnxRuntimeEngine(LadderEngine):
     measure
         Whether the measurements are computed; leaving them out takes the package onnx.
     target
-        `gpu` runs the int8 graph that is for GPUs: slowly, to compare its answers where there is none.
+        `gpu` runs the int8 graph that is for GPUs: slowly, to compare its answers where there is none. They do not
+        depend on how this processor adds up bytes.
 
     Raises
     ------
@@ -72,7 +73,7 @@ class OnnxRuntimeEngine(LadderEngine):
         # Session number i has the cores from i * each on; with more threads than cores they share.
         places = [_places(i, each) if pin else () for i in range(width)]
         read: str | bytes = str(graph) if measure else without_measurements(bundle, graph)
-        sessions = [_session(graph, read, each, place, spin=spin) for place in places]
+        sessions = [_session(graph, read, each, place, spin=spin, exact=target == "gpu") for place in places]
         computed = OUTPUTS if measure else OUTPUTS[:-1]
         _check(bundle, graph, sessions[0], computed)
         workers = [Worker("onnxruntime", partial(pin_thread, place[0]) if place else None) for place in places]
@@ -136,13 +137,21 @@ def _library() -> Any:
         raise MissingExtraError("the ONNX Runtime engine", "onnxruntime") from error
 
 
-def _session(graph: Path, read: str | bytes, threads: int, places: Sequence[int], *, spin: bool) -> Any:
+def _session(
+    graph: Path, read: str | bytes, threads: int, places: Sequence[int], *, spin: bool, exact: bool = False
+) -> Any:
+    """Compile a graph; `exact` has int8 layers computed in float, from the integers, and rounded as the graph says.
+
+    Processors without VNNI add products of bytes in 16 bits, in which large sums are cut off; no GPU does that.
+    """
     library = _library()
     options = library.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what goes wrong is raised; nothing but ours is written to stderr
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
+    if exact:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     if len(places) > 1:
         # For its own threads, which are one less: the first is the caller's. Processors are counted from 1 there.
         text = ";".join(str(place + 1) for place in places[1:])
